@@ -69,6 +69,8 @@ describe_run() {
     echo "$tree" >"$boot/tree"
     echo "$cache/$version/lib/modules/$version" >"$boot/module-tree"
     echo "$modprobe" >"$boot/modprobe"
+    # Seconds after which the guest says what hangs; booting took some of the time-out already. 0: no time for that.
+    echo "$((timeout > 30 ? timeout - 15 : 0))" >"$boot/deadline"
     if is_hidden_in_guest "$PWD"; then
         printf '%s\0' "$tree" >"$boot/directory"
     else
@@ -127,9 +129,13 @@ explain_failure() {
     else
         reason="the guest stopped before the command did"
     fi
-    say "last lines of the guest's console:"
-    tail --lines=40 "$output/console" 2>/dev/null | tr -d '\r' | sed 's/^/    /' >&2
-    if ((qemu_status != 0)); then
+    local log
+    for log in processes dmesg console; do
+        [[ -s $output/$log ]] || continue
+        say "last lines of the guest's $log:"
+        tail --lines=40 "$output/$log" | tr -d '\r' | sed 's/^/    /' >&2
+    done
+    if ((qemu_status != 0 && qemu_status != 124)); then
         say "last lines of QEMU's own messages:"
         tail --lines=10 "$output/qemu.log" | sed 's/^/    /' >&2
     fi
@@ -151,7 +157,7 @@ boot() {
     fi
     mkdir --parents "$output/boot"
     output=$(realpath "$output")
-    rm -f "$output"/{stdout,stderr,dmesg,console,qemu.log,boot/status}
+    rm -f "$output"/{stdout,stderr,dmesg,processes,console,qemu.log,boot/status}
     touch "$output/stdout" "$output/stderr"
     describe_run "$version" "$output/boot" "$@"
 
