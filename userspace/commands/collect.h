@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/snapshot.h"
+
+namespace vmleak {
+
+struct CollectOptions {
+  bool addresses = false;            // keep raw kernel addresses
+  std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
+  std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
+  std::chrono::nanoseconds settle{std::chrono::seconds(10)};
+  bool wait = true;                  // take further samples while there are suspects
+  std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk
+  // Polled while waiting; true ends the collection with an "interrupted" error.
+  std::function<bool()> interrupted;
+};
+
+// Reads the books of this host: one walk, and, when `has_suspects` says so of
+// it, two more spread over `settle`.  Everything that can hang runs in helper
+// processes that are abandoned at the deadline; what they did not answer is a
+// loss in the snapshot.  Errors are those that leave nothing to audit (not
+// root, not the initial PID namespace, interrupted).
+Result<Snapshot> collect_snapshot(const CollectOptions& options,
+                                  const std::function<bool(const Book&)>& has_suspects);
+
+// Tries every capability, attaches nothing that stays.
+Result<Coverage> probe_coverage(const CollectOptions& options);
+
+}  // namespace vmleak

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/snapshot_json.h"
+
+#include <array>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace vmleak {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KvmFacts, creator_pid, stats_id, debugfs_name, mm, vcpus,
+                                   memory_bytes, dying)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VfioGroupFacts, number, iommu_group, open_file, kvm, container)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VfioDeviceFacts, pci_address, driver, group, kvm, registered)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DmaUser, pid, comm, mm, exited, bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VfioContainerFacts, iommu_driver, dma_users)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IommuGroupMember, address, name, driver, driver_managed_dma)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IommuGroupFacts, number, members, owner, viable)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MmFacts, owner_pid, owner_comm, mapped_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModuleFacts, dependents)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileFacts, path, device, inode, size_bytes, deleted)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OpenFileFacts, type, path, writable)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VmIdentity, name, uuid, vmm, source)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessFacts, pid, comm, state, exiting, threads, mm,
+                                   start_time_ns, command_line, cgroup, unit, pod, vm)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoUringFacts, fixed_files)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counter, name, value, bound)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count, certain, detail)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClosingTask, tid, pid, comm, state, reason, stack, kernel_thread)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loss, what, count, kinds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostInfo, hostname, kernel, boot_id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Versions, vmleak, qemu, libvirt)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Family, name, state, program, lost_without)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Coverage, tier, armed_since, families)
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::pair<ClosingReason, std::string_view>, 6> kClosingReasons{{
+    {ClosingReason::kTaskWork, "task_work"},
+    {ClosingReason::kExitMmap, "exit_mmap"},
+    {ClosingReason::kDestroyVm, "destroy_vm"},
+    {ClosingReason::kExiting, "exiting"},
+    {ClosingReason::kCoreDump, "core_dump"},
+    {ClosingReason::kUnknown, "unknown"},
+}};
+
+// The alternative of Facts that belongs to a kind; `visit` gets a default
+// constructed value of it.
+template <class Visit>
+void with_facts_of(NodeKind kind, Visit visit) {
+  switch (kind) {
+    case NodeKind::kKvm: return visit(KvmFacts{});
+    case NodeKind::kVfioGroup: return visit(VfioGroupFacts{});
+    case NodeKind::kVfioDevice: return visit(VfioDeviceFacts{});
+    case NodeKind::kVfioContainer: return visit(VfioContainerFacts{});
+    case NodeKind::kIommuGroup: return visit(IommuGroupFacts{});
+    case NodeKind::kMm: return visit(MmFacts{});
+    case NodeKind::kModule: return visit(ModuleFacts{});
+    case NodeKind::kFile: return visit(FileFacts{});
+    case NodeKind::kOpenFile: return visit(OpenFileFacts{});
+    case NodeKind::kProcess: return visit(ProcessFacts{});
+    case NodeKind::kKernelThread: return visit(ProcessFacts{});
+    case NodeKind::kIoUring: return visit(IoUringFacts{});
+    case NodeKind::kDriver: return visit(DriverFacts{});
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(ClosingReason reason) {
+  for (const auto& [value, name] : kClosingReasons) {
+    if (value == reason) return name;
+  }
+  return "?";
+}
+
+void to_json(json& out, ClosingReason reason) { out = to_string(reason); }
+
+void from_json(const json& in, ClosingReason& reason) {
+  const auto& wanted = in.get_ref<const std::string&>();
+  for (const auto& [value, name] : kClosingReasons) {
+    if (name == wanted) {
+      reason = value;
+      return;
+    }
+  }
+  throw json::other_error::create(501, "unknown reason \"" + wanted + "\"", &in);
+}
+
+void to_json(json& out, const DriverFacts& /*facts*/) { out = json::object(); }
+void from_json(const json& /*in*/, DriverFacts& /*facts*/) {}
+
+void to_json(json& out, const Node& node) {
+  out = json{{"id", node.id},
+             {"kind", node.kind},
+             {"name", node.name},
+             {"instance", node.instance},
+             {"counters", node.counters}};
+  if (node.address != 0) out["address"] = node.address;
+  std::visit([&out](const auto& facts) { out["facts"] = facts; }, node.facts);
+}
+
+void from_json(const json& in, Node& node) {
+  in.at("id").get_to(node.id);
+  in.at("kind").get_to(node.kind);
+  in.at("name").get_to(node.name);
+  in.at("instance").get_to(node.instance);
+  in.at("counters").get_to(node.counters);
+  node.address = in.value("address", std::uint64_t{0});
+  with_facts_of(node.kind, [&](auto facts) {
+    in.at("facts").get_to(facts);
+    node.facts = std::move(facts);
+  });
+}
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Book, time_ns, nodes, references, closing_tasks, losses,
+                                   files_walked, mappings_walked)
+
+namespace {
+
+// A reference between nodes that the book does not have would make every
+// balance wrong, silently.
+Status check_references(const Book& book) {
+  std::set<std::string_view> ids;
+  for (const auto& node : book.nodes) {
+    if (!ids.insert(node.id).second) return Error{"two nodes have the id \"" + node.id + "\""};
+  }
+  for (const auto& reference : book.references) {
+    for (const auto& end : {reference.holder, reference.held}) {
+      if (!ids.contains(end)) return Error{"a reference names the unknown node \"" + end + "\""};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+json book_to_json(const Book& book) { return book; }
+
+Result<Book> book_from_json(const json& in) {
+  try {
+    auto book = in.get<Book>();
+    if (auto checked = check_references(book); !checked) return checked.error();
+    return book;
+  } catch (const json::exception& error) {
+    return Error{error.what()};
+  }
+}
+
+json snapshot_to_json(const Snapshot& snapshot) {
+  return json{{"schema", kSnapshotSchema},       {"host", snapshot.host},
+              {"versions", snapshot.versions},   {"coverage", snapshot.coverage},
+              {"settle_ns", snapshot.settle_ns}, {"samples", snapshot.samples}};
+}
+
+Result<Snapshot> snapshot_from_text(std::string_view text) {
+  const auto document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (document.is_discarded()) return Error{"not a JSON document"};
+  if (!document.is_object() || !document.contains("schema")) {
+    return Error{"not a vmleak snapshot: it has no \"schema\""};
+  }
+  const auto& schema = document["schema"];
+  if (schema != kSnapshotSchema) {
+    return Error{"its schema is " + schema.dump() + ", this program reads \"" +
+                 std::string(kSnapshotSchema) + "\""};
+  }
+  try {
+    Snapshot snapshot;
+    document.at("host").get_to(snapshot.host);
+    document.at("versions").get_to(snapshot.versions);
+    document.at("coverage").get_to(snapshot.coverage);
+    document.at("settle_ns").get_to(snapshot.settle_ns);
+    document.at("samples").get_to(snapshot.samples);
+    if (snapshot.samples.empty()) return Error{"it has no samples"};
+    for (const auto& book : snapshot.samples) {
+      if (auto checked = check_references(book); !checked) return checked.error();
+    }
+    return snapshot;
+  } catch (const json::exception& error) {
+    return Error{error.what()};
+  }
+}
+
+}  // namespace vmleak

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/snapshot.h"
+
+namespace vmleak {
+
+// The snapshot as a "vmleak.snapshot/1" document.
+nlohmann::json snapshot_to_json(const Snapshot& snapshot);
+
+// One book alone, as it travels between the walking process and its parent.
+nlohmann::json book_to_json(const Book& book);
+Result<Book> book_from_json(const nlohmann::json& json);
+
+// Reads a document written by snapshot_to_json().  Errors name what is wrong:
+// not JSON, another schema, a missing or mistyped field, a dangling reference,
+// no samples.
+Result<Snapshot> snapshot_from_text(std::string_view text);
+
+}  // namespace vmleak

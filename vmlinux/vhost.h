@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef VMLEAK_VMLINUX_VHOST_H
+#define VMLEAK_VMLINUX_VHOST_H
+
+struct vhost_task {
+	struct task_struct *task;
+};
+
+struct vhost_worker {
+	struct vhost_task *vtsk;
+};
+
+struct vhost_virtqueue {
+	struct vhost_worker *worker;
+	struct file *kick;
+	void *private_data; /* vhost-net: the backend's struct socket */
+};
+
+struct vhost_dev {
+	struct mm_struct *mm; /* holds mm_users when use_worker */
+	struct vhost_virtqueue **vqs;
+	int nvqs;
+	bool use_worker;
+};
+
+#endif
