@@ -174,7 +174,7 @@ initramfs_path() {
 }
 
 module_path() {
-    echo "$cache/$1/module-$(hash_of "$tree"/tests/lab/module/{Kbuild,Makefile,vmleak_test_leak.c})/vmleak_test_leak.ko"
+    echo "$cache/$1/module-$(hash_of "$tree"/tests/lab/module/{Kbuild,Makefile,*.[ch]})/vmleak_test_leak.ko"
 }
 
 build_initramfs() {
@@ -203,7 +203,7 @@ build_module() {
     local version=$1 target=$2 work
     say "building the leak module for $version"
     work=$(mktemp --directory "$cache/new.XXXXXX")
-    cp "$tree"/tests/lab/module/{Kbuild,Makefile,vmleak_test_leak.c} "$work"
+    cp "$tree"/tests/lab/module/{Kbuild,Makefile,*.[ch]} "$work"
     # Without type information of its own, which nothing here reads and which needs pahole.
     if ! make --directory="$work" CONFIG_DEBUG_INFO_BTF_MODULES= \
         KDIR="$cache/$version/headers/usr/src/linux-headers-$version" >"$work/log" 2>&1; then
