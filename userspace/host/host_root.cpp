@@ -44,7 +44,7 @@ Result<FileDescriptor> HostRoot::open(std::string_view absolute, int flags) cons
 }
 
 Result<std::string> HostRoot::read(std::string_view absolute, std::size_t limit) const {
-  const auto fd = open(absolute, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+  const auto fd = open(absolute, O_RDONLY);
   if (!fd) return fd.error();
   auto text = read_all(fd->get(), limit);
   if (!text) return system_error(fmt::format("read {}", absolute), text.error().code);
