@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cli/duration.h"
+#include "cli/help.h"
+#include "cli/normalise.h"
+#include "report/object_table.h"
+
+namespace vmleak {
+namespace {
+
+template <class T>
+using Names = std::vector<std::pair<std::string_view, T>>;
+
+const Names<Format> kFormats{
+    {"text", Format::kText}, {"json", Format::kJson}, {"ndjson", Format::kNdjson}};
+const Names<Format> kDocumentFormats{{"text", Format::kText}, {"json", Format::kJson}};
+const Names<Verdict> kFailVerdicts{{"leaked", Verdict::kLeaked},
+                                   {"held", Verdict::kHeld},
+                                   {"stale", Verdict::kStale},
+                                   {"inconclusive", Verdict::kInconclusive}};
+
+template <class T>
+T choose(const Names<T>& names, const std::string& wanted) {
+  std::string valid;
+  for (const auto& [name, value] : names) {
+    if (name == wanted) return value;
+    valid += fmt::format("{}{}", valid.empty() ? "" : ", ", name);
+  }
+  throw CLI::ValidationError(fmt::format("\"{}\" is none of {}", wanted, valid));
+}
+
+std::chrono::milliseconds duration(const std::string& text) {
+  if (const auto parsed = parse_duration(text)) return *parsed;
+  throw CLI::ValidationError(
+      fmt::format("\"{}\" is not a time, e.g. 10, 0.5, 30s, 5m or 2h", text));
+}
+
+FailOn fail_on(const std::string& list) {
+  FailOn verdicts;
+  for (const auto& name : CLI::detail::split(list, ',')) {
+    verdicts.insert(choose(kFailVerdicts, name));
+  }
+  return verdicts;
+}
+
+std::vector<std::string> columns(const std::string& list) {
+  auto parsed = parse_columns(list);
+  if (!parsed) throw CLI::ValidationError(parsed.error().message);
+  return std::move(*parsed);
+}
+
+// An option whose text `convert` turns into its value, or throws.
+template <class T, class Convert>
+CLI::Option* add_converted(CLI::App& app, const std::string& flags, T& value, Convert convert,
+                           const std::string& what, const std::string& type) {
+  const auto name = flags.substr(0, flags.find(','));
+  return app
+      .add_option_function<std::string>(
+          flags,
+          [&value, convert, name](const std::string& text) {
+            try {
+              value = convert(text);
+            } catch (const CLI::ValidationError& error) {
+              throw CLI::ValidationError(name + ": " + error.what());
+            }
+          },
+          what)
+      ->type_name(type);
+}
+
+void add_format(CLI::App& app, Format& format, const Names<Format>& names) {
+  std::string list;
+  for (const auto& row : names) list += fmt::format("{}{}", list.empty() ? "" : "|", row.first);
+  add_converted(
+      app, "--format", format, [&names](const std::string& text) { return choose(names, text); },
+      "for people (default) or for programs", list);
+}
+
+CLI::Option* add_without(CLI::App& app, std::vector<std::string>& without) {
+  return app
+      .add_option("--without", without,
+                  "Switch a capability off, to see what is lost without it (repeatable)")
+      ->type_name("CAPABILITY")
+      ->allow_extra_args(false);
+}
+
+void add_source(CLI::App& app, SourceOptions& source) {
+  auto* from = app.add_option("--from", source.from,
+                              "Read a snapshot from a file (\"-\": standard input), not this host")
+                   ->type_name("FILE");
+  auto* settle = add_converted(app, "--settle", source.settle, duration,
+                               "How long a suspect must stay the same (default 10 s)", "SECONDS");
+  app.add_flag("--no-wait", source.no_wait, "Don't wait for suspects: they become inconclusive")
+      ->excludes(settle);
+  add_without(app, source.without)->excludes(from);
+  settle->excludes(from);
+}
+
+void add_addresses(CLI::App& app, SourceOptions& source, const std::string& what) {
+  app.add_flag("--addresses", source.addresses, what);
+}
+
+void add_audit(CLI::App& app, AuditCommand& command) {
+  app.add_option("TARGET", command.target, "Only what belongs to it");
+  add_source(app, command.source);
+  add_format(app, command.format, kFormats);
+  add_converted(app, "--fail-on", command.fail_on, fail_on,
+                "Verdicts that make it fail: leaked,held,stale,inconclusive (default: all)",
+                "LIST");
+  app.add_flag("-q,--quiet", command.quiet, "Print nothing: the exit code says it");
+  auto* wait = add_converted(
+      app, "--wait", command.wait,
+      [](const std::string& text) {
+        return text == kWaitForever ? WaitOptions{} : WaitOptions{duration(text)};
+      },
+      "Wait until TARGET is free, at most TIME (--wait=60s)", "[=TIME]");
+  wait->needs("TARGET")->excludes("--from")->excludes("--settle");
+
+  auto* objects = app.add_flag("--objects", command.objects, "Print a table of all objects");
+  wait->excludes(objects);
+  add_converted(app, "--columns", command.columns, columns, "Columns of that table", "LIST")
+      ->needs(objects);
+  app.add_flag_callback(
+         "-n,--noheadings", [&command] { command.headings = false; }, "No heading line")
+      ->needs(objects);
+  app.add_flag("--raw", command.raw, "One blank between columns, \\x20 in values")->needs(objects);
+  add_addresses(app, command.source, "Let column ADDRESS show kernel addresses");
+}
+
+void add_explain(CLI::App& app, ExplainCommand& command) {
+  app.add_option("TARGET", command.target, "What to explain")->required();
+  add_source(app, command.source);
+  add_format(app, command.format, kDocumentFormats);
+  add_addresses(app, command.source, "Show kernel addresses");
+}
+
+void add_doctor(CLI::App& app, DoctorCommand& command) {
+  add_format(app, command.format, kDocumentFormats);
+  add_without(app, command.without);
+}
+
+void add_snapshot(CLI::App& app, SnapshotCommand& command) {
+  app.add_option("-o,--output", command.output, "Write to a file, whole or not at all")
+      ->type_name("FILE");
+  app.add_flag("--redact", command.redact, "Replace names, paths and command lines");
+  add_source(app, command.source);
+  add_addresses(app, command.source, "Keep kernel addresses");
+}
+
+// Everything the options can set, one of each command.
+struct Commands {
+  AuditCommand audit;
+  ExplainCommand explain;
+  DoctorCommand doctor;
+  SnapshotCommand snapshot;
+};
+
+std::string first_line(std::string text) { return text.substr(0, text.find('\n')); }
+
+UsageError usage_error(const std::vector<std::string>& arguments, const std::string& message) {
+  const auto command = command_in(arguments);
+  const auto name = command.empty() ? std::string("vmleak") : "vmleak " + command;
+  return {fmt::format("{}: {} (see \"{} --help\")", name, first_line(message), name)};
+}
+
+}  // namespace
+
+Parsed parse_arguments(const std::vector<std::string>& given) {
+  Commands commands;
+  commands.audit.columns = *parse_columns("");
+  Invocation invocation;
+
+  CLI::App app(std::string(kProgramHelp), "vmleak");
+  app.footer(help_footer(""));
+  app.set_version_flag("--version", std::string("vmleak ") + VMLEAK_VERSION);
+  app.add_flag("-v,--verbose", invocation.verbose, "Say on standard error what is being done");
+  app.require_subcommand(1);
+  app.fallthrough();
+  auto* audit = app.add_subcommand("audit", "Print what deleted VMs have left behind");
+  auto* explain = app.add_subcommand("explain", "Print everything about one thing");
+  auto* doctor = app.add_subcommand("doctor", "Print what this host lets vmleak see");
+  auto* snapshot = app.add_subcommand("snapshot", "Write what an audit needs as JSON");
+  add_audit(*audit, commands.audit);
+  add_explain(*explain, commands.explain);
+  add_doctor(*doctor, commands.doctor);
+  add_snapshot(*snapshot, commands.snapshot);
+  for (auto* command : {audit, explain, doctor, snapshot}) {
+    command->footer(help_footer(command->get_name()));
+  }
+
+  const auto arguments = normalise(given);
+  if (arguments.empty()) return UsageError{app.help()};
+  try {
+    // CLI11 takes them from the back.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    const auto parsed = app.get_subcommands();
+    return Information{parsed.empty() ? app.help() : parsed.front()->help()};
+  } catch (const CLI::CallForVersion& version) {
+    return Information{std::string(version.what()) + "\n"};
+  } catch (const CLI::ParseError& error) {
+    return usage_error(arguments, error.what());
+  }
+  if (audit->parsed()) invocation.command = std::move(commands.audit);
+  if (explain->parsed()) invocation.command = std::move(commands.explain);
+  if (doctor->parsed()) invocation.command = std::move(commands.doctor);
+  if (snapshot->parsed()) invocation.command = std::move(commands.snapshot);
+  return invocation;
+}
+
+}  // namespace vmleak

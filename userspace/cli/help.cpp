@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/help.h"
+
+#include <algorithm>
+#include <array>
+
+#include "report/object_table.h"
+
+namespace vmleak {
+namespace {
+
+struct Footer {
+  std::string_view command;
+  std::string_view text;
+};
+
+constexpr std::string_view kTargets = R"(
+TARGET is one of:
+  a finding's id               3f9c1a
+  a VM's name or UUID          gpu-07
+  a process                    4711
+  a PCI device                 0000:8a:00.0 or 8a:00.0
+  a VFIO group                 /dev/vfio/42
+  a VM as debugfs names it     4711-12
+  a disk image                 /var/lib/libvirt/images/gpu-07.qcow2
+)";
+
+constexpr std::array<Footer, 5> kFooters{{
+    {"", R"(
+"vmleak TARGET" is short for "vmleak explain TARGET".
+
+Examples:
+  vmleak audit                     what is left behind on this host?
+  vmleak 8a:00.0                   why is this GPU busy?
+  vmleak audit --wait=60s gpu-07   wait until a VM has given everything back
+  vmleak doctor                    how much can vmleak see here?
+
+Exit codes: 0 clean, 1 could not do it, 2 wrong usage, 3 leaked, held or stale objects found,
+4 inconclusive. "vmleak COMMAND --help" says more.
+)"},
+    {"audit", R"(
+Verdicts:
+  leaked        references are out that nobody visible holds
+  held          the owner is gone, somebody visible still holds it
+  stale         management or driver state without a user
+  releasing     still being given back; counts as clean
+  inconclusive  not enough could be seen to be sure
+
+--format json prints one document (schema vmleak.audit/1). --format ndjson prints one line per
+finding ("type": "finding") and a last line with all the rest ("type": "summary").
+
+Examples:
+  vmleak audit --format json | jq '.findings[] | {id, verdict, summary}'
+  vmleak audit -q --fail-on leaked || alert
+  vmleak audit --objects --columns KIND,NAME,REFS,HOLDERS
+  vmleak audit --wait=60s 8a:00.0 && virsh start gpu-08
+
+Exit codes: 0 clean, 1 could not do it, 2 wrong usage, 3 leaked, held or stale objects found (as
+--fail-on chooses) or, with --wait, still occupied, 4 inconclusive (3 beats 4), 130 interrupted.
+)"},
+    {"explain", R"(
+Examples:
+  vmleak explain 8a:00.0
+  vmleak explain gpu-07 --format json
+
+Exit codes: 0 in order, 1 could not do it, or nothing is called TARGET, 2 wrong usage, 3 leaked,
+held or stale, 4 inconclusive, 130 interrupted.
+)"},
+    {"doctor", R"(
+Exit codes: 0 audits here are conclusive, 1 could not find out, 2 wrong usage, 4 an audit here can
+only be inconclusive, 130 interrupted.
+)"},
+    {"snapshot", R"(
+A snapshot holds everything an audit needs: "vmleak audit --from FILE" judges it on any host,
+without root. --redact replaces names, paths and command lines by pseudonyms.
+
+Examples:
+  vmleak snapshot --redact --output host.json
+  vmleak snapshot --from host.json --redact --output to-send.json
+
+Exit codes: 0 written, 1 could not do it, 2 wrong usage, 130 interrupted.
+)"},
+}};
+
+}  // namespace
+
+std::string help_footer(std::string_view command) {
+  std::string text;
+  if (command == "audit" || command == "explain") text += kTargets;
+  if (command == "audit") text += "\nColumns of --objects:\n" + describe_columns();
+  const auto* row = std::find_if(kFooters.begin(), kFooters.end(),
+                                 [command](const Footer& it) { return it.command == command; });
+  if (row != kFooters.end()) text += row->text;
+  return text;
+}
+
+}  // namespace vmleak
