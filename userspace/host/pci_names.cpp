@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "host/pci.h"
 
@@ -17,6 +18,11 @@ struct CloseLibrary {
   void operator()(void* library) const noexcept { ::dlclose(library); }
 };
 
+// libpci calls these without looking whether they are set.  pci_init() would
+// set them, but also look for PCI buses, and end the program without one.
+void say_nothing(char* /*format*/, ...) {}                                // NOLINT: C variadic
+[[noreturn]] void out_of_memory(char* /*format*/, ...) { std::abort(); }  // NOLINT: C variadic
+
 }  // namespace
 
 class PciNames::Library {
@@ -30,7 +36,14 @@ class PciNames::Library {
       return nullptr;
     }
     library->access_ = library->alloc_();
-    return library->access_ == nullptr ? nullptr : std::move(library);
+    if (library->access_ == nullptr) return nullptr;
+    library->access_->error = out_of_memory;
+    library->access_->warning = say_nothing;
+    library->access_->debug = say_nothing;
+    // Only the list: not the user's cache, which asks the user database, which
+    // may ask the network.
+    library->access_->id_lookup_mode = 0;
+    return library;
   }
 
   explicit Library(std::unique_ptr<void, CloseLibrary> handle)
@@ -92,7 +105,7 @@ std::string PciNames::name(std::uint16_t vendor, std::uint16_t device) {
     device_name = names->device(vendor, device);
   }
   if (vendor_name.empty()) return fmt::format("{:04x}:{:04x}", vendor, device);
-  if (device_name.empty()) device_name = fmt::format("[{:04x}:{:04x}]", vendor, device);
+  if (device_name.empty()) device_name = fmt::format("{:04x}:{:04x}", vendor, device);
   return short_pci_name(vendor_name, device_name);
 }
 
