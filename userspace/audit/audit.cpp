@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/audit.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audit/context.h"
+#include "audit/rules.h"
+#include "audit/verdict.h"
+#include "audit/vm_count.h"
+#include "audit/wording.h"
+
+namespace vmleak {
+
+AuditReport audit(const Snapshot& snapshot, const AuditOptions& options) {
+  AuditReport report;
+  report.host = snapshot.host;
+  report.versions = snapshot.versions;
+  report.coverage = snapshot.coverage;
+  if (snapshot.samples.empty()) return report;
+
+  const AuditContext context(snapshot, options);
+  const auto& book = context.now().book();
+  report.time = rfc3339(book.time_ns);
+  report.losses = book.losses;
+  report.files_walked = book.files_walked;
+  report.mappings_walked = book.mappings_walked;
+  report.findings = apply_rules(context);
+  report.verdict = overall_verdict(report.findings, report.losses, snapshot.coverage.tier);
+  count_vms(report, context.now(), nullptr);
+  return report;
+}
+
+bool has_suspects(const Book& book) {
+  Snapshot snapshot;
+  snapshot.samples.push_back(book);
+  const AuditOptions options{true};
+  const AuditContext context(snapshot, options);
+  const auto table = rules();
+  return std::any_of(table.begin(), table.end(),
+                     [&](const Rule& rule) { return !rule.find(context, {}).empty(); });
+}
+
+}  // namespace vmleak

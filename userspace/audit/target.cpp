@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "audit/context.h"
+#include "audit/verdict.h"
+#include "audit/vm_count.h"
+
+namespace vmleak {
+namespace {
+
+// What a TARGET is looked up in.
+struct Scope {
+  const Sample& sample;
+  const AuditReport& report;
+
+  [[nodiscard]] const Graph& graph() const { return sample.graph; }
+};
+
+using Found = std::set<NodeIndex>;
+
+std::optional<std::int64_t> number_from(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+template <class Wanted>
+Found nodes_that(const Graph& graph, Wanted wanted) {
+  Found out;
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    if (wanted(graph.node(i))) out.insert(i);
+  }
+  return out;
+}
+
+void add(const Graph& graph, Found& out, const NodeId& id) {
+  if (const auto node = graph.find(id); node != kNoNode) out.insert(node);
+}
+
+void add_object(const Graph& graph, Found& out, std::string_view kind, std::string_view id) {
+  add(graph, out, fmt::format("{}:{}", kind, id));
+}
+
+// The finding's object and what is kept along with it.
+void add_finding(const Graph& graph, Found& out, const Finding& finding) {
+  add_object(graph, out, finding.object.kind, finding.object.id);
+  for (const auto& also : finding.consequences) add_object(graph, out, also.kind, also.id);
+}
+
+// The VFIO objects of these VMs and address spaces.
+void add_vfio_of(const Graph& graph, Found& out, const std::set<NodeId>& vms,
+                 const std::set<NodeId>& mms, std::int64_t pid) {
+  std::set<NodeId> containers;
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    const auto& node = graph.node(i);
+    const bool uses =
+        (node.kind == NodeKind::kVfioDevice && vms.contains(facts_of<VfioDeviceFacts>(node).kvm)) ||
+        (node.kind == NodeKind::kVfioGroup && vms.contains(facts_of<VfioGroupFacts>(node).kvm));
+    if (uses) out.insert(i);
+    for (const auto& user : facts_of<VfioContainerFacts>(node).dma_users) {
+      if ((pid != 0 && user.pid == pid) || mms.contains(user.mm)) containers.insert(node.id);
+    }
+  }
+  for (const auto& container : containers) add(graph, out, container);
+  std::set<NodeId> groups;
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    const auto& node = graph.node(i);
+    if (node.kind != NodeKind::kVfioGroup) continue;
+    if (containers.contains(facts_of<VfioGroupFacts>(node).container)) out.insert(i);
+    if (out.contains(i)) groups.insert(node.id);
+  }
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    const auto& node = graph.node(i);
+    if (node.kind == NodeKind::kVfioDevice && is_in_use(graph, i) &&
+        groups.contains(facts_of<VfioDeviceFacts>(node).group)) {
+      out.insert(i);
+    }
+  }
+}
+
+// Objects that a process keeps, however indirectly.
+void add_held(const Graph& graph, Found& out, NodeIndex process) {
+  std::vector<NodeIndex> todo{process};
+  std::set<NodeIndex> seen{process};
+  while (!todo.empty()) {
+    const auto node = todo.back();
+    todo.pop_back();
+    for (const auto& edge : graph.held(node)) {
+      const auto kind = graph.kind(edge.node);
+      if (is_structural(*edge.reference) || kind == NodeKind::kModule ||
+          !seen.insert(edge.node).second) {
+        continue;
+      }
+      if (is_object(kind) && kind != NodeKind::kFile && kind != NodeKind::kMm) {
+        out.insert(edge.node);
+      }
+      todo.push_back(edge.node);
+    }
+  }
+}
+
+// A process, what it keeps, and what it made.
+Found processes(const Scope& scope, const Found& wanted, std::int64_t pid) {
+  const auto& graph = scope.graph();
+  Found out = wanted;
+  std::set<NodeId> mms;
+  std::set<NodeId> vms;
+  for (const auto process : wanted) {
+    add_held(graph, out, process);
+    const auto& mm = facts_of<ProcessFacts>(graph.node(process)).mm;
+    if (!mm.empty()) mms.insert(mm);
+  }
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    const auto& node = graph.node(i);
+    if (node.kind == NodeKind::kKvm) {
+      const auto& facts = facts_of<KvmFacts>(node);
+      if (mms.contains(facts.mm) || (pid != 0 && facts.creator_pid == pid)) {
+        out.insert(i);
+        vms.insert(node.id);
+      }
+    } else if (node.kind == NodeKind::kMm && pid != 0 && facts_of<MmFacts>(node).owner_pid == pid &&
+               scope.sample.liveness.of(i) == Life::kGone) {
+      out.insert(i);
+    }
+  }
+  add_vfio_of(graph, out, vms, mms, pid);
+  return out;
+}
+
+Found by_node_id(const Scope& scope, std::string_view target) {
+  Found out;
+  add(scope.graph(), out, NodeId(target));
+  return out;
+}
+
+Found by_finding(const Scope& scope, std::string_view target) {
+  Found out;
+  for (const auto& finding : scope.report.findings) {
+    if (finding.id == target)
+      add_object(scope.graph(), out, finding.object.kind, finding.object.id);
+  }
+  return out;
+}
+
+// The group is shown as well: most often it is what keeps a device from use.
+Found by_pci_address(const Scope& scope, std::string_view target) {
+  const auto full = "0000:" + std::string(target);
+  const auto is_wanted = [&](std::string_view address) {
+    return !address.empty() && (address == target || address == full);
+  };
+  Found out;
+  const auto& graph = scope.graph();
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    const auto& node = graph.node(i);
+    const auto& device = facts_of<VfioDeviceFacts>(node);
+    if (node.kind == NodeKind::kVfioDevice && is_wanted(device.pci_address)) {
+      out.insert(i);
+      add(graph, out, device.group);
+    }
+    const auto& members = facts_of<IommuGroupFacts>(node).members;
+    if (std::any_of(members.begin(), members.end(),
+                    [&](const auto& member) { return is_wanted(member.address); })) {
+      out.insert(i);
+    }
+  }
+  return out;
+}
+
+Found by_vfio_node(const Scope& scope, std::string_view target) {
+  constexpr std::string_view kPrefix = "/dev/vfio/";
+  if (!target.starts_with(kPrefix)) return {};
+  const auto number = number_from(target.substr(kPrefix.size()));
+  if (!number) return {};
+  auto out = nodes_that(scope.graph(), [&](const Node& node) {
+    return node.kind == NodeKind::kVfioGroup && facts_of<VfioGroupFacts>(node).number == *number;
+  });
+  if (!out.empty()) return out;
+  return nodes_that(scope.graph(), [&](const Node& node) {
+    return node.kind == NodeKind::kIommuGroup && facts_of<IommuGroupFacts>(node).number == *number;
+  });
+}
+
+// As debugfs, the kernel's statistics or vmleak itself call it.
+Found by_vm_name(const Scope& scope, std::string_view target) {
+  return nodes_that(scope.graph(), [&](const Node& node) {
+    const auto& facts = facts_of<KvmFacts>(node);
+    return node.kind == NodeKind::kKvm &&
+           (facts.debugfs_name == target || facts.stats_id == target || node.name == target);
+  });
+}
+
+Found by_pid(const Scope& scope, std::string_view target) {
+  const auto pid = number_from(target);
+  if (!pid || *pid == 0) return {};
+  const auto wanted = nodes_that(scope.graph(), [&](const Node& node) {
+    return (node.kind == NodeKind::kProcess || node.kind == NodeKind::kKernelThread) &&
+           facts_of<ProcessFacts>(node).pid == *pid;
+  });
+  return processes(scope, wanted, *pid);
+}
+
+Found by_domain(const Scope& scope, std::string_view target) {
+  Found out;
+  const auto wanted = nodes_that(scope.graph(), [&](const Node& node) {
+    const auto& vm = facts_of<ProcessFacts>(node).vm;
+    return node.kind == NodeKind::kProcess && (vm.name == target || vm.uuid == target);
+  });
+  for (const auto process : wanted) {
+    const auto pid = facts_of<ProcessFacts>(scope.graph().node(process)).pid;
+    out.merge(processes(scope, {process}, pid));
+  }
+  for (const auto& finding : scope.report.findings) {
+    if (finding.owner && (finding.owner->name == target || finding.owner->uuid == target)) {
+      add_finding(scope.graph(), out, finding);
+    }
+  }
+  return out;
+}
+
+Found by_path(const Scope& scope, std::string_view target) {
+  auto out = nodes_that(scope.graph(), [&](const Node& node) {
+    return node.kind == NodeKind::kFile && facts_of<FileFacts>(node).path == target;
+  });
+  if (!out.empty()) return out;
+  return nodes_that(scope.graph(), [&](const Node& node) {
+    return node.kind == NodeKind::kOpenFile && facts_of<OpenFileFacts>(node).path == target;
+  });
+}
+
+Found by_module(const Scope& scope, std::string_view target) {
+  Found out;
+  add_object(scope.graph(), out, to_string(NodeKind::kModule), target);
+  return out;
+}
+
+// The first that finds something decides.
+constexpr std::array kResolvers = std::to_array<Found (*)(const Scope&, std::string_view)>({
+    by_node_id,
+    by_finding,
+    by_pci_address,
+    by_vfio_node,
+    by_vm_name,
+    by_pid,
+    by_domain,
+    by_path,
+    by_module,
+});
+
+Error not_found(const Graph& graph, std::string_view target) {
+  std::map<NodeKind, int> kinds;
+  for (NodeIndex i = 0; i < graph.size(); ++i) ++kinds[graph.kind(i)];
+  return {fmt::format(
+      "find \"{}\": no finding, VM, process, PCI device, VFIO group, module or file "
+      "is called that (searched {} VMs, {} processes, {} VFIO devices, {} IOMMU "
+      "groups, {} open files)",
+      target, kinds[NodeKind::kKvm], kinds[NodeKind::kProcess], kinds[NodeKind::kVfioDevice],
+      kinds[NodeKind::kIommuGroup], kinds[NodeKind::kOpenFile])};
+}
+
+bool concerns(const Finding& finding, const std::set<NodeId>& targets) {
+  const auto is_target = [&](std::string_view kind, std::string_view id) {
+    return targets.contains(fmt::format("{}:{}", kind, id));
+  };
+  if (is_target(finding.object.kind, finding.object.id)) return true;
+  if (std::any_of(finding.consequences.begin(), finding.consequences.end(),
+                  [&](const auto& also) { return is_target(also.kind, also.id); })) {
+    return true;
+  }
+  return std::any_of(finding.holders.begin(), finding.holders.end(), [&](const auto& holder) {
+    return std::any_of(holder.chain.begin(), holder.chain.end(),
+                       [&](const auto& link) { return is_target(link.kind, link.id); });
+  });
+}
+
+}  // namespace
+
+Result<std::vector<NodeId>> resolve_target(const Snapshot& snapshot, const AuditReport& report,
+                                           std::string_view target) {
+  if (snapshot.samples.empty()) return Error{"find a target: the snapshot has no samples"};
+  if (target.empty()) return Error{"find a target: its name is empty"};
+  const Sample sample(snapshot.samples.back());
+  const Scope scope{sample, report};
+  for (const auto resolve : kResolvers) {
+    const auto found = resolve(scope, target);
+    if (found.empty()) continue;
+    std::vector<NodeId> out;
+    for (const auto node : found) out.push_back(sample.graph.node(node).id);
+    return out;
+  }
+  return not_found(sample.graph, target);
+}
+
+AuditReport restrict_to(AuditReport report, const Snapshot& snapshot,
+                        const std::vector<NodeId>& targets) {
+  const std::set<NodeId> wanted(targets.begin(), targets.end());
+  std::erase_if(report.findings, [&](const Finding& f) { return !concerns(f, wanted); });
+  report.verdict = overall_verdict(report.findings, report.losses, report.coverage.tier);
+  if (!snapshot.samples.empty()) count_vms(report, Sample(snapshot.samples.back()), &wanted);
+  return report;
+}
+
+}  // namespace vmleak
