@@ -155,24 +155,29 @@ std::string findings_summary(const AuditReport& report) {
     auto& list = problem ? kinds : others;
     list += fmt::format("{}{} {}", list.empty() ? "" : ", ", number, to_string(verdict));
   }
-  auto text = problems == 0 ? std::string("No problem found")
-                            : fmt::format("{}: {}", counted(problems, "problem"), kinds);
+  std::string text = report.verdict == Verdict::kInconclusive
+                         ? "No problem found in what could be seen"
+                         : "No problem found";
+  if (problems > 0) text = fmt::format("{}: {}", counted(problems, "problem"), kinds);
   if (!others.empty()) text += fmt::format("; {}", others);
   return text + ".";
 }
 
-std::string closing_line(const AuditReport& report, std::optional<std::chrono::milliseconds> took) {
-  auto text = findings_summary(report);
+void append_closing(TextPage& page, const AuditReport& report,
+                    std::optional<std::chrono::milliseconds> took) {
+  auto summary = findings_summary(report);
   if (report.vms_fine > 0 || report.vms_releasing > 0) {
-    text += fmt::format(" {} fine", counted(static_cast<std::uint64_t>(report.vms_fine), "VM"));
-    if (report.vms_releasing > 0) text += fmt::format(", {} releasing", report.vms_releasing);
-    text += '.';
+    summary += fmt::format(" {} fine", counted(static_cast<std::uint64_t>(report.vms_fine), "VM"));
+    if (report.vms_releasing > 0) summary += fmt::format(", {} releasing", report.vms_releasing);
+    summary += '.';
   }
-  text += fmt::format(" Looked at {} and {}.", counted(report.files_walked, "open file"),
-                      counted(report.mappings_walked, "mapping"));
-  text += report.losses.empty() ? " Complete: nothing lost." : " Incomplete: see above.";
-  if (took) text += fmt::format(" {:.2f} s", static_cast<double>(took->count()) / 1000);
-  return text;
+  page.paragraph(summary);
+  const auto duration =
+      took ? fmt::format(" in {:.2f} s", static_cast<double>(took->count()) / 1000) : "";
+  page.paragraph(
+      fmt::format("Looked at {} and {}{}. {}", counted(report.files_walked, "open file"),
+                  counted(report.mappings_walked, "mapping"), duration,
+                  report.losses.empty() ? "Complete: nothing lost." : "Incomplete: see above."));
 }
 
 }  // namespace
@@ -204,7 +209,7 @@ std::string audit_text(const AuditReport& report, const TextStyle& style,
     page.row("Do", "vmleak doctor");
     page.blank();
   }
-  page.paragraph(closing_line(report, took));
+  append_closing(page, report, took);
   return page.text();
 }
 

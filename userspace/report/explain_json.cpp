@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include "report/explain_report.h"
 #include "report/json_parts.h"
@@ -17,12 +18,11 @@ Json tree_json(const HolderTree& tree) {
   return out;
 }
 
-// Every way from the object to a leaf.  A way has as many references as its
-// narrowest step.
-void collect_chains(const HolderTree& tree, HolderChain way, std::vector<HolderChain>& out) {
-  way.references = way.chain.empty() ? tree.references : std::min(way.references, tree.references);
-  way.chain.push_back(tree.link);
-  if (tree.holders.empty()) return out.push_back(std::move(way));
+// Every way from the object to a leaf, with as many references as the leaf has.
+void collect_chains(const HolderTree& tree, std::vector<ChainLink> way,
+                    std::vector<HolderChain>& out) {
+  way.push_back(tree.link);
+  if (tree.holders.empty()) return out.push_back({tree.references, std::move(way)});
   for (const auto& holder : tree.holders) collect_chains(holder, way, out);
 }
 

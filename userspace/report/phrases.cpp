@@ -13,11 +13,11 @@ namespace {
 constexpr std::array kKindLabels = std::to_array<std::pair<std::string_view, std::string_view>>({
     {"kvm", "VM"},
     {"vfio_group", "VFIO group"},
-    {"vfio_device", "device"},
+    {"vfio_device", "VFIO device"},
     {"vfio_container", "VFIO container"},
     {"iommu_group", "IOMMU group"},
     {"mm", "address space"},
-    {"module", "kernel module"},
+    {"module", "module"},
     {"file", "disk image"},
     {"open_file", "open file"},
     {"process", "process"},
@@ -53,7 +53,8 @@ std::string object_title(const ObjectRef& object) {
   const auto label = kind_label(object.kind);
   const auto& name = object.name.empty() ? object.id : object.name;
   if (starts_with_ignoring_case(name, label)) return name;
-  return fmt::format("{} {}", label, name);
+  const bool belongs = object.kind == to_string(NodeKind::kMm);
+  return fmt::format("{} {}{}", label, belongs ? "of " : "", name);
 }
 
 std::string owner_text(const Owner& owner) {

@@ -17,8 +17,6 @@ struct Unit {
 
 constexpr std::array<Unit, 4> kUnits{{{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}}};
 
-constexpr std::array<std::string_view, 6> kByteUnits{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-
 }  // namespace
 
 std::string format_count(std::uint64_t count) {
@@ -30,16 +28,12 @@ std::string format_count(std::uint64_t count) {
 }
 
 std::string format_bytes(std::uint64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes);
-  std::string_view unit;
-  for (const auto& name : kByteUnits) {
-    if (value < 1024) break;
-    value /= 1024;
-    unit = name;
-  }
-  const bool whole = value == static_cast<double>(static_cast<std::uint64_t>(value));
-  return whole ? fmt::format("{:.0f} {}", value, unit) : fmt::format("{:.1f} {}", value, unit);
+  constexpr std::array<std::string_view, 7> kByteUnits{"bytes", "KiB", "MiB", "GiB",
+                                                       "TiB",   "PiB", "EiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024; ++unit) value /= 1024;
+  return fmt::format("{:.4g} {}", value, kByteUnits.at(unit));
 }
 
 std::string format_duration(std::int64_t seconds) {
@@ -61,15 +55,6 @@ std::string counted(std::uint64_t count, std::string_view one) {
 
 std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", format_count(count), count == 1 ? one : many);
-}
-
-std::string format_time(std::uint64_t time_ns) {
-  const auto seconds = static_cast<std::time_t>(time_ns / 1'000'000'000);
-  std::tm utc{};
-  if (gmtime_r(&seconds, &utc) == nullptr) return {};
-  std::array<char, 64> text{};
-  const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {text.data(), length};
 }
 
 std::optional<std::int64_t> parse_time(std::string_view rfc3339) {

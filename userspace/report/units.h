@@ -14,9 +14,6 @@ std::string format_duration(std::int64_t seconds);               // "2 h 3 min",
 std::string counted(std::uint64_t count, std::string_view one);  // "1 VM", "37 VMs"
 std::string counted(std::uint64_t count, std::string_view one, std::string_view many);
 
-// Nanoseconds since the epoch as RFC 3339 in UTC, to the second.
-std::string format_time(std::uint64_t time_ns);
-
 // Seconds since the epoch of an RFC 3339 time; nothing when it is not one.
 std::optional<std::int64_t> parse_time(std::string_view rfc3339);
 
