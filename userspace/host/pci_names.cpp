@@ -72,8 +72,9 @@ class PciNames::Library {
   }
   std::string text(int what, int vendor_id, int device_id) {
     std::array<char, 512> buffer{};
-    const char* name = lookup_(access_, buffer.data(), static_cast<int>(buffer.size()),
-                               what | PCI_LOOKUP_NO_NUMBERS, vendor_id, device_id);
+    const char* name =
+        lookup_(access_, buffer.data(), static_cast<int>(buffer.size()),
+                what | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB, vendor_id, device_id);
     return name == nullptr ? std::string() : std::string(name);
   }
 
