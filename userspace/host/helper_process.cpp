@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,13 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdlib>
-#include <exception>
 #include <mutex>
 #include <vector>
 
+#include "host/helper_message.h"
 #include "host/host_root.h"
-#include "host/text.h"
 
 namespace vmleak {
 namespace {
@@ -31,7 +28,6 @@ constexpr milliseconds kInterruptPoll{100};
 // kernel takes longer, and is collected later or by init.
 constexpr milliseconds kReapPatience{50};
 constexpr int kReplyPipeSize = 1 << 20;
-constexpr int kServeThrew = 70;  // EX_SOFTWARE
 
 // Helpers that were killed and did not end at once.
 class AbandonedHelpers {
@@ -53,62 +49,6 @@ class AbandonedHelpers {
 AbandonedHelpers& abandoned_helpers() {
   static AbandonedHelpers helpers;
   return helpers;
-}
-
-bool read_exactly(int fd, char* data, std::size_t size) {
-  while (size != 0) {
-    const ssize_t got = ::read(fd, data, size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    data += got;
-    size -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
-bool write_exactly(int fd, const char* data, std::size_t size) {
-  while (size != 0) {
-    const ssize_t put = ::write(fd, data, size);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    data += put;
-    size -= static_cast<std::size_t>(put);
-  }
-  return true;
-}
-
-std::string frame_header(std::uint64_t size) {
-  std::string header(sizeof(size), '\0');
-  std::memcpy(header.data(), &size, sizeof(size));
-  return header;
-}
-
-std::uint64_t frame_size(const char* header) {
-  std::uint64_t size = 0;
-  std::memcpy(&size, header, sizeof(size));
-  return size;
-}
-
-[[noreturn]] void run_helper(pid_t parent, int request_fd, int reply_fd,
-                             const std::function<void(int, int)>& serve) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(0);  // it died before the line above
-  std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGPIPE, SIG_DFL);
-  if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0) {
-    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-      if (standard != request_fd && standard != reply_fd) ::dup2(null, standard);
-    }
-    if (null > STDERR_FILENO) ::close(null);
-  }
-  try {
-    serve(request_fd, reply_fd);
-  } catch (const std::exception&) {
-    ::_exit(kServeThrew);
-  }
-  // Neither destructors nor exit handlers: they belong to the program.
-  ::_exit(0);
 }
 
 std::string to_text(milliseconds time) {
@@ -139,32 +79,6 @@ struct HelperProcess::Wait {
   milliseconds deadline;
   const std::function<bool()>& interrupted;
 };
-
-std::optional<std::string> receive_message(int request_fd) {
-  std::array<char, sizeof(std::uint64_t)> header{};
-  if (!read_exactly(request_fd, header.data(), header.size())) return std::nullopt;
-  const std::uint64_t size = frame_size(header.data());
-  if (size > kLargestMessage) return std::nullopt;
-  std::string message(size, '\0');
-  if (!read_exactly(request_fd, message.data(), message.size())) return std::nullopt;
-  return message;
-}
-
-bool send_message(int reply_fd, std::string_view message) {
-  const std::string header = frame_header(message.size());
-  return message.size() <= kLargestMessage &&
-         write_exactly(reply_fd, header.data(), header.size()) &&
-         write_exactly(reply_fd, message.data(), message.size());
-}
-
-std::function<void(int, int)> answer_requests(
-    std::function<std::string(std::string_view request)> answer) {
-  return [answer = std::move(answer)](int request_fd, int reply_fd) {
-    while (const auto request = receive_message(request_fd)) {
-      if (!send_message(reply_fd, answer(*request))) return;
-    }
-  };
-}
 
 Result<HelperProcess> HelperProcess::start(
     std::string name, const std::function<void(int request_fd, int reply_fd)>& serve) {

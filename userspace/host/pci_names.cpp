@@ -20,8 +20,10 @@ struct CloseLibrary {
 
 // libpci calls these without looking whether they are set.  pci_init() would
 // set them, but also look for PCI buses, and end the program without one.
-void say_nothing(char* /*format*/, ...) {}                                // NOLINT: C variadic
-[[noreturn]] void out_of_memory(char* /*format*/, ...) { std::abort(); }  // NOLINT: C variadic
+void say_nothing(char* /*format*/, ...) {}                             // NOLINT: C variadic
+__attribute__((noreturn)) void out_of_memory(char* /*format*/, ...) {  // NOLINT: C variadic
+  std::abort();
+}
 
 }  // namespace
 
