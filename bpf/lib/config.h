@@ -17,16 +17,8 @@ const volatile __u64 vm_list_address __weak = 0;
 #define VFIO_CANDIDATES 8
 const volatile __u64 vfio_addresses[VFIO_CANDIDATES] __weak = {};
 
-/* Text of the functions that close files, [start, end). */
-struct closing_range {
-	__u64 start;
-	__u64 end;
-	__u32 closing; /* enum vmleak_closing */
-	__u32 pad;
-};
-
 #define CLOSING_RANGES 12
-const volatile struct closing_range closing_ranges[CLOSING_RANGES] __weak = {};
+const volatile struct vmleak_closing_range closing_ranges[CLOSING_RANGES] __weak = {};
 
 /* ____fput(): what a file queues to a task to be put later. */
 const volatile __u64 fput_work_address __weak = 0;

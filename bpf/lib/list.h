@@ -18,7 +18,8 @@ struct list_walk {
 /* Steps to the next entry; false at the end or where the list does not hold together. */
 static __always_inline bool list_walk__next(struct list_walk *walk)
 {
-	struct list_head *next = BPF_CORE_READ(walk->at, next);
+	struct list_head *at = walk->at;
+	struct list_head *next = BPF_CORE_READ(at, next);
 
 	if (!next) {
 		walk->inconsistent++;
@@ -26,7 +27,7 @@ static __always_inline bool list_walk__next(struct list_walk *walk)
 	}
 	if (next == walk->head)
 		return false;
-	if (BPF_CORE_READ(next, prev) != walk->at) {
+	if (BPF_CORE_READ(next, prev) != at) {
 		walk->inconsistent++;
 		return false;
 	}

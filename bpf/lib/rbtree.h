@@ -7,10 +7,14 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+/*
+ * Global functions: the verifier looks at them once, not at every call.
+ */
+
 /* Twice the logarithm of 2^32 nodes: no path in a balanced tree is longer. */
 #define RB_MAX_DEPTH 64
 
-static __noinline __u64 rb__leftmost(__u64 address)
+__weak __noinline __u64 rb__leftmost(__u64 address)
 {
 	struct rb_node *node = (struct rb_node *)address, *left;
 
@@ -23,7 +27,7 @@ static __noinline __u64 rb__leftmost(__u64 address)
 	return (__u64)node;
 }
 
-static __noinline __u64 rb__next(__u64 address)
+__weak __noinline __u64 rb__next(__u64 address)
 {
 	struct rb_node *node = (struct rb_node *)address, *parent, *right;
 

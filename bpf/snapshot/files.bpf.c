@@ -86,8 +86,9 @@ int iter__files(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * The reader's own descriptors, opened with O_PATH, to reach the kernel object
- * behind a debugfs file or a sysfs directory without taking a reference on it.
+ * The reader's own descriptors.  One opened with O_PATH leads to the kernel
+ * object behind a debugfs file or a sysfs directory without taking a reference
+ * on it.
  */
 SEC("?iter/task_file")
 int iter__own_fds(struct bpf_iter__task_file *ctx)
@@ -97,7 +98,7 @@ int iter__own_fds(struct bpf_iter__task_file *ctx)
 	struct inode *inode;
 	void *data;
 
-	if (!ctx->task || !file || !(file->f_mode & FMODE_PATH))
+	if (!ctx->task || !file)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_OWN_FD);
 	inode = BPF_CORE_READ(file, f_inode);

@@ -51,8 +51,9 @@ static long step_fp(__u32 index, struct fp_walk *walk)
 
 static long step_skb(__u32 index, struct queue_walk *walk)
 {
-	struct fp_walk fps = {};
 	struct sk_buff *skb = walk->at;
+	struct scm_fp_list *fp;
+	struct fp_walk fps;
 	short count;
 
 	if (!skb) {
@@ -63,12 +64,12 @@ static long step_skb(__u32 index, struct queue_walk *walk)
 		return 1;
 	walk->visited++;
 	walk->checksum = checksum_add(walk->checksum, (__u64)skb);
-	fps.fp = BPF_CORE_READ((struct unix_skb_parms *)((void *)skb +
-							 bpf_core_field_offset(skb->cb)),
-			       fp);
-	if (fps.fp) {
+	fp = BPF_CORE_READ((struct unix_skb_parms *)((void *)skb + bpf_core_field_offset(skb->cb)),
+			   fp);
+	if (fp) {
+		fps.fp = fp;
 		fps.holder = walk->holder;
-		count = BPF_CORE_READ(fps.fp, count);
+		count = BPF_CORE_READ(fp, count);
 		if (count < 0 || count > SCM_MAX_FD)
 			walk->inconsistent++;
 		else
@@ -78,72 +79,52 @@ static long step_skb(__u32 index, struct queue_walk *walk)
 	return 0;
 }
 
-static __always_inline void queue__walk(struct sock *sk, __u64 holder, struct queue_walk *sum)
-{
-	struct queue_walk walk = {};
-	__u32 queued = BPF_CORE_READ(sk, sk_receive_queue.qlen);
-
-	walk.end = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
-	walk.at = BPF_CORE_READ(sk, sk_receive_queue.next);
-	walk.holder = holder;
-	if (bpf_loop(MAX_QUEUED, step_skb, &walk, 0) == MAX_QUEUED)
-		walk.inconsistent++;
-	if (walk.visited != queued)
-		walk.inconsistent++;
-	sum->visited += walk.visited;
-	sum->inconsistent += walk.inconsistent;
-	sum->checksum ^= walk.checksum;
-}
-
-struct listener_walk {
-	struct sk_buff *end;
-	struct sk_buff *at;
-	__u64 holder;
-	struct queue_walk sum;
-};
-
 /* A connection that nobody accepted yet; files may be in flight to it already. */
-static long step_embryo(__u32 index, struct listener_walk *walk)
+static long step_embryo(__u32 index, struct queue_walk *walk)
 {
+	struct vmleak_embryo_record record;
 	struct sk_buff *skb = walk->at;
-	struct sock *embryo;
 
 	if (!skb) {
-		walk->sum.inconsistent++;
+		walk->inconsistent++;
 		return 1;
 	}
 	if (skb == walk->end)
 		return 1;
-	embryo = BPF_CORE_READ(skb, sk);
-	if (embryo)
-		queue__walk(embryo, walk->holder, &walk->sum);
+	walk->visited++;
+	walk->checksum = checksum_add(walk->checksum, (__u64)skb);
+	record__init(&record, VMLEAK_RECORD_EMBRYO);
+	record.file = walk->holder;
+	record.sock = (__u64)BPF_CORE_READ(skb, sk);
+	record__send(&record);
 	walk->at = BPF_CORE_READ(skb, next);
 	return 0;
 }
 
-/* Files in flight to a unix socket.  args->address: its struct file. */
+/*
+ * Files in flight to a unix socket.  args->address: struct sock; args->extra:
+ * struct file by which somebody has the socket, or its listener.
+ */
 SEC("?syscall")
 int run__socket(struct vmleak_walk_args *args)
 {
-	struct file *file = (struct file *)args->address;
-	struct listener_walk walk = {.holder = args->address};
-	struct sock *sk;
+	struct sock *sk = (struct sock *)args->address;
+	struct queue_walk walk = {.holder = args->extra};
+	__u32 queued;
+	long steps;
 
-	if (!file)
-		return 0;
-	sk = file__unix_socket(file);
 	if (!sk)
 		return 0;
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
-		walk.end = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
-		walk.at = BPF_CORE_READ(sk, sk_receive_queue.next);
-		if (bpf_loop(MAX_QUEUED, step_embryo, &walk, 0) == MAX_QUEUED)
-			walk.sum.inconsistent++;
-	} else {
-		queue__walk(sk, args->address, &walk.sum);
-	}
-	record__walk(VMLEAK_WALK_SOCKET, walk.sum.visited, walk.sum.inconsistent,
-		     walk.sum.checksum);
+	queued = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+	walk.end = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
+	walk.at = BPF_CORE_READ(sk, sk_receive_queue.next);
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		steps = bpf_loop(MAX_QUEUED, step_embryo, &walk, 0);
+	else
+		steps = bpf_loop(MAX_QUEUED, step_skb, &walk, 0);
+	if (steps == MAX_QUEUED || walk.visited != queued)
+		walk.inconsistent++;
+	record__walk(VMLEAK_WALK_SOCKET, walk.visited, walk.inconsistent, walk.checksum);
 	return 0;
 }
 

@@ -33,7 +33,7 @@ static long step_member(__u32 index, struct list_walk *walk)
 	return 0;
 }
 
-/* args->address: struct iommu_group. */
+/* args->address: struct iommu_group, or, with args->extra, its kobject. */
 SEC("?syscall")
 int run__iommu_group(struct vmleak_walk_args *args)
 {
@@ -43,6 +43,8 @@ int run__iommu_group(struct vmleak_walk_args *args)
 
 	if (!group)
 		return 0;
+	if (args->extra)
+		group = (void *)group - bpf_core_field_offset(struct iommu_group, kobj);
 	record__init(&record, VMLEAK_RECORD_IOMMU_GROUP);
 	record.group = (__u64)group;
 	record.owner = (__u64)BPF_CORE_READ(group, owner);
@@ -53,7 +55,7 @@ int run__iommu_group(struct vmleak_walk_args *args)
 
 	walk.head = (void *)group + bpf_core_field_offset(struct iommu_group, devices);
 	walk.at = walk.head;
-	walk.object = args->address;
+	walk.object = (__u64)group;
 	if (bpf_loop(MAX_MEMBERS, step_member, &walk, 0) == MAX_MEMBERS)
 		walk.inconsistent++;
 	record__walk(VMLEAK_WALK_IOMMU_MEMBERS, walk.visited, walk.inconsistent, walk.checksum);

@@ -8,7 +8,8 @@
 #define REGISTERED_RINGS 16
 #define PENDING_WORKS 256
 
-static __noinline __u32 closing_function(__u64 address)
+/* Global: the verifier looks at it once, not for every frame of a stack. */
+__noinline __u32 closing_function(__u64 address)
 {
 	for (int i = 0; i < CLOSING_RANGES; i++) {
 		if (address >= closing_ranges[i].start && address < closing_ranges[i].end)
@@ -17,18 +18,22 @@ static __noinline __u32 closing_function(__u64 address)
 	return VMLEAK_CLOSING_NONE;
 }
 
-static __always_inline __u32 stack__closing(const struct vmleak_task_record *record)
-{
-	__u32 found = VMLEAK_CLOSING_NONE, closing;
+struct stack_walk {
+	__u32 closing;
+};
 
-	for (__u32 i = 0; i < VMLEAK_STACK_DEPTH; i++) {
-		if (i >= record->stack_depth)
-			break;
-		closing = closing_function(record->stack[i]);
-		if (closing > found) /* kvm_destroy_vm says more than the __fput below it */
-			found = closing;
-	}
-	return found;
+static long step_frame(__u32 index, struct stack_walk *walk)
+{
+	struct vmleak_task_record *record;
+	__u32 zero = 0, closing;
+
+	record = bpf_map_lookup_elem(&task_scratch, &zero);
+	if (!record || index >= VMLEAK_STACK_DEPTH)
+		return 1;
+	closing = closing_function(record->stack[index]);
+	if (closing > walk->closing) /* kvm_destroy_vm says more than the __fput below it */
+		walk->closing = closing;
+	return 0;
 }
 
 static __always_inline bool is_watched(__u64 key)
@@ -36,7 +41,14 @@ static __always_inline bool is_watched(__u64 key)
 	return key && bpf_map_lookup_elem(&watched_tasks, &key);
 }
 
-static __always_inline void send_hold(struct bpf_iter__task *ctx, struct file *file, __u32 type,
+struct hold_walk {
+	struct seq_file *seq;
+	struct callback_head *work;
+	struct io_uring_task *rings;
+	__u32 tgid;
+};
+
+static __always_inline void send_hold(struct seq_file *seq, struct file *file, __u32 type,
 				      __u32 hold, __u32 tgid)
 {
 	struct vmleak_file_hold_record record;
@@ -45,25 +57,23 @@ static __always_inline void send_hold(struct bpf_iter__task *ctx, struct file *f
 	record.hold = hold;
 	record.tgid = tgid;
 	file__fill(&record.file, file, type);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	bpf_seq_write(seq, &record, sizeof(record));
 }
 
 /* Rings that IORING_REGISTER_RING_FDS keeps although their descriptor is closed. */
-static __always_inline void send_registered_rings(struct bpf_iter__task *ctx,
-						  struct task_struct *task, __u32 tgid)
+static long step_ring(__u32 index, struct hold_walk *walk)
 {
-	struct io_uring_task *tctx = BPF_CORE_READ(task, io_uring);
-	struct file *rings[REGISTERED_RINGS];
+	struct io_uring_task *rings = walk->rings;
+	struct file *file = NULL;
 
-	if (!tctx)
-		return;
-	if (bpf_core_read(rings, sizeof(rings), &tctx->registered_rings))
-		return;
-	for (int i = 0; i < REGISTERED_RINGS; i++) {
-		if (rings[i])
-			send_hold(ctx, rings[i], VMLEAK_FILE_IO_URING,
-				  VMLEAK_HOLD_IO_URING_REGISTERED, tgid);
-	}
+	bpf_probe_read_kernel(&file, sizeof(file),
+			      (void *)rings +
+				      bpf_core_field_offset(struct io_uring_task, registered_rings) +
+				      index * sizeof(file));
+	if (file)
+		send_hold(walk->seq, file, VMLEAK_FILE_IO_URING, VMLEAK_HOLD_IO_URING_REGISTERED,
+			  walk->tgid);
+	return 0;
 }
 
 static __always_inline struct file *file_of_work(struct callback_head *work)
@@ -79,23 +89,22 @@ static __always_inline struct file *file_of_work(struct callback_head *work)
 }
 
 /* Files whose last reference is gone and whose __fput waits for this task. */
-static __always_inline void send_pending_fputs(struct bpf_iter__task *ctx, struct task_struct *task,
-					       __u32 tgid)
+static long step_work(__u32 index, struct hold_walk *walk)
 {
-	struct callback_head *work = BPF_CORE_READ(task, task_works);
+	struct callback_head *work = walk->work;
+	struct file *file;
+	__u32 type;
 
-	for (int i = 0; i < PENDING_WORKS && work; i++) {
-		struct file *file;
-		__u32 type;
-
-		if ((__u64)BPF_CORE_READ(work, func) == fput_work_address) {
-			file = file_of_work(work);
-			type = file__type(file);
-			if (type != VMLEAK_FILE_OTHER && type != VMLEAK_FILE_SOCKET)
-				send_hold(ctx, file, type, VMLEAK_HOLD_PENDING_FPUT, tgid);
-		}
-		work = BPF_CORE_READ(work, next);
+	if (!work)
+		return 1;
+	if ((__u64)BPF_CORE_READ(work, func) == fput_work_address) {
+		file = file_of_work(work);
+		type = file__type(file);
+		if (type != VMLEAK_FILE_OTHER && type != VMLEAK_FILE_SOCKET)
+			send_hold(walk->seq, file, type, VMLEAK_HOLD_PENDING_FPUT, walk->tgid);
 	}
+	walk->work = BPF_CORE_READ(work, next);
+	return 0;
 }
 
 SEC("?iter/task")
@@ -103,6 +112,8 @@ int iter__tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vmleak_task_record *record;
+	struct stack_walk stack = {};
+	struct hold_walk walk = {};
 	struct pt_regs *regs;
 	__u32 zero = 0, size;
 	long stack_bytes;
@@ -132,12 +143,19 @@ int iter__tasks(struct bpf_iter__task *ctx)
 		regs = (struct pt_regs *)bpf_task_pt_regs(task);
 		record->syscall = (__s64)BPF_CORE_READ(regs, orig_ax);
 		record->syscall_arg0 = BPF_CORE_READ(regs, di);
-		send_registered_rings(ctx, task, record->tgid);
-		send_pending_fputs(ctx, task, record->tgid);
+		walk.tgid = record->tgid;
+		walk.seq = ctx->meta->seq;
+		walk.rings = BPF_CORE_READ(task, io_uring);
+		if (walk.rings)
+			bpf_loop(REGISTERED_RINGS, step_ring, &walk, 0);
+		walk.work = BPF_CORE_READ(task, task_works);
+		if (walk.work)
+			bpf_loop(PENDING_WORKS, step_work, &walk, 0);
 	}
 	stack_bytes = bpf_get_task_stack(task, record->stack, sizeof(record->stack), 0);
 	record->stack_depth = stack_bytes > 0 ? (__u32)stack_bytes / sizeof(__u64) : 0;
-	record->closing = stack__closing(record);
+	bpf_loop(record->stack_depth, step_frame, &stack, 0);
+	record->closing = stack.closing;
 
 	if (!record->closing && !record->dumps_core &&
 	    !((record->flags & PF_EXITING) && !record->exit_state) && !is_watched(record->mm) &&

@@ -106,6 +106,15 @@ int run__vfio_groups(struct vmleak_walk_args *args)
 	return 0;
 }
 
+/* A group that no list led to.  args->address: struct vfio_group. */
+SEC("?syscall")
+int run__vfio_group(struct vmleak_walk_args *args)
+{
+	if (args->address)
+		group__send((struct vfio_group *)args->address);
+	return 0;
+}
+
 /* A device that a file was found of, and that no list has any more. */
 SEC("?syscall")
 int run__vfio_device(struct vmleak_walk_args *args)

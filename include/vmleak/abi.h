@@ -37,6 +37,7 @@ enum vmleak_record_type {
 	VMLEAK_RECORD_IOMMU_MEMBER,
 	VMLEAK_RECORD_VHOST,
 	VMLEAK_RECORD_OWN_FD,
+	VMLEAK_RECORD_EMBRYO,
 	VMLEAK_RECORD_WALK,
 };
 
@@ -198,6 +199,14 @@ enum vmleak_closing {
 	VMLEAK_CLOSING_DESTROY_VM,
 };
 
+/* Text of one of those functions, [start, end). */
+struct vmleak_closing_range {
+	__u64 start;
+	__u64 end;
+	__u32 closing; /* enum vmleak_closing */
+	__u32 pad;
+};
+
 struct vmleak_vfio_group_record {
 	struct vmleak_header header;
 	__u64 group;
@@ -274,6 +283,13 @@ struct vmleak_vhost_record {
 	__s32 worker_tid;
 	__u32 pad;
 	char worker_comm[VMLEAK_COMM_LEN];
+};
+
+/* A connection in a listening unix socket's queue that nobody accepted yet. */
+struct vmleak_embryo_record {
+	struct vmleak_header header;
+	__u64 file; /* of the listener */
+	__u64 sock;
 };
 
 /* One of the reading process's own descriptors, opened to reach an object. */

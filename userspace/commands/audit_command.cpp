@@ -18,6 +18,10 @@ using Clock = std::chrono::steady_clock;
 ExitCode code_for(const AuditReport& report, const FailOn& fail_on) {
   std::vector<Verdict> verdicts{report.verdict};
   for (const auto& finding : report.findings) verdicts.push_back(finding.verdict);
+  // A finding that is not in `fail_on` must not hide that more could be there.
+  if (!report.losses.empty() || report.coverage.tier == Tier::kProc) {
+    verdicts.push_back(Verdict::kInconclusive);
+  }
   return exit_code(verdicts, fail_on);
 }
 

@@ -135,11 +135,20 @@ void KernelSymbols::add_lines(std::string_view lines) {
     if (!symbol) return;
     ++lines_seen_;
     all_addresses_zero_ = all_addresses_zero_ && symbol->address == 0;
+    if (is_text_symbol(symbol->type)) functions_.push_back(symbol->address);
     if (const auto index = index_of(symbol->name)) {
       wanted_[*index].symbols.push_back(
           {symbol->address, symbol->type, std::string(symbol->module)});
     }
   });
+}
+
+std::uint64_t KernelSymbols::function_end(std::uint64_t start) const {
+  std::uint64_t end = 0;
+  for (const auto address : functions_) {
+    if (address > start && (end == 0 || address < end)) end = address;
+  }
+  return end;
 }
 
 Result<KernelSymbols> read_kernel_symbols(const HostRoot& root,

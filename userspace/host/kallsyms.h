@@ -43,6 +43,10 @@ class KernelSymbols {
   // The address of `name` when exactly one symbol has it, otherwise 0.
   [[nodiscard]] std::uint64_t unique_address(std::string_view name) const;
 
+  // Where the function that starts at `start` ends: the next function's start.
+  // 0 when there is none behind it.
+  [[nodiscard]] std::uint64_t function_end(std::uint64_t start) const;
+
   // Looks at whole lines of kallsyms.
   void add_lines(std::string_view lines);
   [[nodiscard]] std::uint64_t lines_seen() const { return lines_seen_; }
@@ -55,8 +59,9 @@ class KernelSymbols {
   };
   [[nodiscard]] std::optional<std::size_t> index_of(std::string_view name) const;
 
-  std::vector<Wanted> wanted_;         // sorted by name
-  std::vector<std::uint64_t> filter_;  // bit (last character) of element (name's length)
+  std::vector<Wanted> wanted_;            // sorted by name
+  std::vector<std::uint64_t> functions_;  // start of every function, in no order
+  std::vector<std::uint64_t> filter_;     // bit (last character) of element (name's length)
   std::uint64_t lines_seen_ = 0;
   bool all_addresses_zero_ = true;
 };

@@ -88,30 +88,6 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"image/open-file", kFile, "", false, "do_dentry_open", "__fput"},
 });
 
-using enum FileType::Operation;
-
-constexpr std::array kFileTypes = std::to_array<FileType>({
-    {"kvm/chardev", "kvm_dev_ioctl", kUnlockedIoctl},
-    {"kvm/vm-file", "kvm_vm_release", kRelease},
-    {"kvm/vcpu-file", "kvm_vcpu_release", kRelease},
-    {"kvm/device-file", "kvm_device_release", kRelease},
-    {"kvm/vm-stats-file", "kvm_vm_stats_release", kRelease},
-    {"kvm/vcpu-stats-file", "kvm_vcpu_stats_release", kRelease},
-    {"kvm/guest-memfd-file", "kvm_gmem_release", kRelease},
-    {"vfio/group-file", "vfio_group_fops_release", kRelease},
-    {"vfio/container-file", "vfio_fops_release", kRelease},
-    {"vfio/device-file", "vfio_device_fops_release", kRelease},
-    {"iommufd/file", "iommufd_fops_release", kRelease},
-    {"vhost/net-file", "vhost_net_release", kRelease},
-    {"vhost/vsock-file", "vhost_vsock_dev_release", kRelease},
-    {"vhost/scsi-file", "vhost_scsi_release", kRelease},
-    {"vhost/vdpa-file", "vhost_vdpa_release", kRelease},
-    {"tun/file", "tun_chr_close", kRelease},
-    {"io-uring/ring-file", "io_uring_release", kRelease},
-    {"socket", "sock_close", kRelease},
-    {"debugfs", "full_proxy_release", kRelease},
-});
-
 }  // namespace
 
 std::span<const ReferenceClass> reference_classes() { return kClasses; }
@@ -121,7 +97,5 @@ const ReferenceClass* find_reference_class(std::string_view name) {
                                  [name](const auto& cls) { return cls.name == name; });
   return row == kClasses.end() ? nullptr : row;
 }
-
-std::span<const FileType> file_types() { return kFileTypes; }
 
 }  // namespace vmleak

@@ -26,16 +26,4 @@ std::span<const ReferenceClass> reference_classes();
 // nullptr when there is no such class.
 const ReferenceClass* find_reference_class(std::string_view name);
 
-// A kind of struct file vmleak knows, recognised by one of its file
-// operations: functions are in kallsyms on every kernel, the file_operations
-// themselves only with CONFIG_KALLSYMS_ALL.
-struct FileType {
-  std::string_view name;      // OpenFileFacts::type, e.g. "kvm/vcpu-file"
-  std::string_view function;  // kernel function, e.g. "kvm_vcpu_release"
-  // Member of struct file_operations that holds `function`.
-  enum class Operation { kRelease, kUnlockedIoctl, kOpen } operation;
-};
-
-std::span<const FileType> file_types();
-
 }  // namespace vmleak

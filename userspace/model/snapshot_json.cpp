@@ -149,6 +149,16 @@ Result<Book> book_from_json(const json& in) {
   }
 }
 
+json families_to_json(const std::vector<Family>& families) { return families; }
+
+Result<std::vector<Family>> families_from_json(const json& in) {
+  try {
+    return in.get<std::vector<Family>>();
+  } catch (const json::exception& error) {
+    return Error{error.what()};
+  }
+}
+
 json snapshot_to_json(const Snapshot& snapshot) {
   return json{{"schema", kSnapshotSchema},       {"host", snapshot.host},
               {"versions", snapshot.versions},   {"coverage", snapshot.coverage},

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/snapshot.h"
@@ -15,6 +16,10 @@ nlohmann::json snapshot_to_json(const Snapshot& snapshot);
 // One book alone, as it travels between the walking process and its parent.
 nlohmann::json book_to_json(const Book& book);
 Result<Book> book_from_json(const nlohmann::json& json);
+
+// Capabilities, as they travel the same way.
+nlohmann::json families_to_json(const std::vector<Family>& families);
+Result<std::vector<Family>> families_from_json(const nlohmann::json& json);
 
 // Reads a document written by snapshot_to_json().  Errors name what is wrong:
 // not JSON, another schema, a missing or mistyped field, a dangling reference,

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/siphash.h"
+#include "bpf/kernel_records.h"
+#include "model/snapshot.h"
+
+namespace vmleak {
+
+struct BookOptions {
+  HashKey key{};           // for ids that stand for kernel addresses
+  bool addresses = false;  // keep the addresses themselves too
+  // A group's file and container_users count every open device file, not
+  // every open device: until v6.2, where vfio_device_assign_container exists.
+  bool counts_device_files = false;
+  // "name [module]" of the kernel function at an address.
+  std::function<std::string(std::uint64_t)> describe_function;
+};
+
+// The book that these records make: nodes, counters and references, without
+// what only /proc and /sys know.  Pure.
+Book build_book(const KernelRecords& records, const BookOptions& options);
+
+}  // namespace vmleak
