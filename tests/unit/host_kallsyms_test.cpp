@@ -96,6 +96,17 @@ TEST(KernelSymbols, FindsThemWhereverAReadEnds) {
   EXPECT_EQ(symbols->unique_address("last_without_newline"), 0xffffffffff000000U);
 }
 
+TEST(KernelSymbols, AFunctionEndsWhereTheNextBegins) {
+  HostTree tree;
+  tree.file("/proc/kallsyms", kKallsyms);
+  const auto symbols = read_kernel_symbols(tree.root(), Names{});
+  ASSERT_TRUE(symbols);
+  EXPECT_EQ(symbols->function_end(0xffffffff81389d40), 0xffffffff816bd830U);
+  EXPECT_EQ(symbols->function_end(0xffffffff816bd830), 0xffffffffc0a81000U)
+      << "neither a second name of it nor data is a next function";
+  EXPECT_EQ(symbols->function_end(0xffffffffc0c00000), 0U) << "the last one";
+}
+
 TEST(KernelSymbols, SaysWhenAddressesAreHidden) {
   HostTree tree;
   tree.file("/proc/kallsyms",

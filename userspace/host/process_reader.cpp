@@ -106,8 +106,8 @@ Result<ProcessTexts> texts_from_answer(std::string_view message) {
 // Asks one helper after the other: whoever hangs keeps its helper.
 class HelperChain {
  public:
-  HelperChain(const HostRoot& root, Clock::time_point end, const std::function<bool()>& interrupted)
-      : root_(root), end_(end), interrupted_(interrupted) {}
+  HelperChain(HostRoot root, Clock::time_point end, const std::function<bool()>& interrupted)
+      : root_(std::move(root)), end_(end), interrupted_(interrupted) {}
 
   Result<std::string> ask(std::string_view what, std::int64_t pid) {
     const auto left = std::chrono::duration_cast<milliseconds>(end_ - Clock::now());
