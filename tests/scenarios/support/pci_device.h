@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vmleak::scenarios {
+
+// Addresses of the lab's test devices: VMLEAK_LAB_<name>, e.g. "E1000E".
+// Empty when they are not plugged in.
+std::vector<std::string> lab_devices(const std::string& name);
+
+// A PCI device under a driver of the test's choice.  Gives it back to the
+// driver that it had.
+class PciDevice {
+ public:
+  // `driver` is "vfio-pci", the name of a host driver, or empty: unbound.
+  PciDevice(std::string address, const std::string& driver);
+  PciDevice(const PciDevice&) = delete;
+  PciDevice& operator=(const PciDevice&) = delete;
+  ~PciDevice();
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] int iommu_group() const;
+  // "/dev/vfio/N"
+  [[nodiscard]] std::string group_path() const;
+  // Name of the driver that it is bound to; empty when unbound.
+  [[nodiscard]] std::string driver() const;
+
+  void bind(const std::string& driver) const;
+
+ private:
+  std::string address_;
+  std::string original_driver_;
+};
+
+}  // namespace vmleak::scenarios
