@@ -133,7 +133,8 @@ TEST(Arguments, AnErrorIsOneLineWithAPointerToHelp) {
   EXPECT_THAT(usage_error({"explain"}), HasSubstr("vmleak explain: TARGET is required"));
   EXPECT_THAT(usage_error({"explain", "x", "--format", "ndjson"}), HasSubstr("none of text, json"));
   EXPECT_THAT(usage_error({"doctor", "x"}), HasSubstr("see \"vmleak doctor --help\""));
-  EXPECT_THAT(usage_error({"--bogus"}), HasSubstr("see \"vmleak --help\""));
+  EXPECT_THAT(usage_error({"--bogus"}), HasSubstr("--bogus (see \"vmleak --help\")"));
+  EXPECT_EQ(usage_error({"-v"}), "vmleak: no command and no TARGET (see \"vmleak --help\")");
 }
 
 TEST(Arguments, NothingAtAllIsWrongUsageAndShowsTheHelp) {

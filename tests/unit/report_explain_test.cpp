@@ -41,6 +41,12 @@ TEST(ExplainText, UsesAsciiWhereThereIsNothingElse) {
                           [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
 }
 
+TEST(ExplainText, DoesNotSayTheSameTwice) {
+  auto it = held_device();
+  it.state = held_memory().summary;
+  EXPECT_THAT(explain_text({it}, report_of({held_memory()}), {}), Not(HasSubstr("State")));
+}
+
 TEST(ExplainText, AsksNobodyToActWhenNothingIsWrong) {
   auto it = held_device();
   it.verdict = Verdict::kClean;
@@ -61,7 +67,7 @@ TEST(ExplainJson, FlattensTheTreeIntoChainsAndKeepsTheTree) {
   EXPECT_EQ(document["schema"], "vmleak.explain/1");
   const auto& target = document["targets"][0];
   EXPECT_EQ(target["verdict"], "held");
-  EXPECT_EQ(target["properties"]["driver"], "vfio-pci");
+  EXPECT_EQ(target["properties"][0], (json{{"name", "driver"}, {"value", "vfio-pci"}}));
   ASSERT_EQ(target["holders"].size(), 2U);
   EXPECT_EQ(target["holders"][0]["chain"][0]["name"], "/dev/vfio/17");
   EXPECT_EQ(target["holders"][1]["chain"][1]["comm"], "backup");

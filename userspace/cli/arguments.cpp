@@ -109,7 +109,7 @@ void add_addresses(CLI::App& app, SourceOptions& source, const std::string& what
 }
 
 void add_audit(CLI::App& app, AuditCommand& command) {
-  app.add_option("TARGET", command.target, "Only what belongs to it");
+  app.add_option("TARGET", command.target, "Only what belongs to it")->type_name("");
   add_source(app, command.source);
   add_format(app, command.format, kFormats);
   add_converted(app, "--fail-on", command.fail_on, fail_on,
@@ -136,7 +136,7 @@ void add_audit(CLI::App& app, AuditCommand& command) {
 }
 
 void add_explain(CLI::App& app, ExplainCommand& command) {
-  app.add_option("TARGET", command.target, "What to explain")->required();
+  app.add_option("TARGET", command.target, "What to explain")->type_name("")->required();
   add_source(app, command.source);
   add_format(app, command.format, kDocumentFormats);
   add_addresses(app, command.source, "Show kernel addresses");
@@ -182,7 +182,7 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   app.footer(help_footer(""));
   app.set_version_flag("--version", std::string("vmleak ") + VMLEAK_VERSION);
   app.add_flag("-v,--verbose", invocation.verbose, "Say on standard error what is being done");
-  app.require_subcommand(1);
+  app.formatter(help_formatter());
   app.fallthrough();
   auto* audit = app.add_subcommand("audit", "Print what deleted VMs have left behind");
   auto* explain = app.add_subcommand("explain", "Print everything about one thing");
@@ -202,13 +202,13 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
     // CLI11 takes them from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
-    const auto parsed = app.get_subcommands();
-    return Information{parsed.empty() ? app.help() : parsed.front()->help()};
+    return Information{app.help()};
   } catch (const CLI::CallForVersion& version) {
     return Information{std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     return usage_error(arguments, error.what());
   }
+  if (app.get_subcommands().empty()) return usage_error(arguments, "no command and no TARGET");
   if (audit->parsed()) invocation.command = std::move(commands.audit);
   if (explain->parsed()) invocation.command = std::move(commands.explain);
   if (doctor->parsed()) invocation.command = std::move(commands.doctor);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/help.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
@@ -82,7 +83,27 @@ Exit codes: 0 written, 1 could not do it, 2 wrong usage, 130 interrupted.
 )"},
 }};
 
+// Without CLI11's "Needs:" and "Excludes:", which bury the options; using them
+// the wrong way is explained when it happens.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(30); }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const auto& type = option->get_type_name();
+    if (option->get_type_size() == 0 || type.empty()) return {};
+    return type.front() == '[' ? type : " " + type;
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    const auto& text = app->get_footer();
+    const auto first = text.find_first_not_of('\n');
+    return first == std::string::npos ? std::string() : text.substr(first);
+  }
+};
+
 }  // namespace
+
+std::shared_ptr<CLI::FormatterBase> help_formatter() { return std::make_shared<HelpFormatter>(); }
 
 std::string help_footer(std::string_view command) {
   std::string text;

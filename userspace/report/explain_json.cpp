@@ -43,8 +43,10 @@ Json explanation_json(const Explanation& it, const AuditReport& report) {
     collect_chains(holder, {}, chains);
     trees.push_back(tree_json(holder));
   }
-  auto properties = Json::object();
-  for (const auto& [name, value] : it.properties) properties[name] = text_or_null(value);
+  auto properties = Json::array();  // a name may appear more than once
+  for (const auto& [name, value] : it.properties) {
+    properties.push_back({{"name", name}, {"value", text_or_null(value)}});
+  }
   auto closing = Json::array();
   for (const auto& task : it.closing_tasks) closing.push_back(closing_json(task));
   auto findings = Json::array();

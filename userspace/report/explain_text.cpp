@@ -66,11 +66,16 @@ void append_closing_task(TextPage& page, std::string_view label, const ClosingTa
                                           task.stack.begin() + static_cast<long>(shown), " < ")));
 }
 
-void append_finding(TextPage& page, std::string_view label, const std::string& id,
-                    const AuditReport& report) {
+const Finding* find_finding(const AuditReport& report, const std::string& id) {
   const auto finding = std::find_if(report.findings.begin(), report.findings.end(),
                                     [&id](const Finding& f) { return f.id == id; });
-  if (finding == report.findings.end()) return page.row(label, id);
+  return finding == report.findings.end() ? nullptr : &*finding;
+}
+
+void append_finding(TextPage& page, std::string_view label, const std::string& id,
+                    const AuditReport& report) {
+  const auto* finding = find_finding(report, id);
+  if (finding == nullptr) return page.row(label, id);
   page.row(label, fmt::format("{} {}: {}", id, to_string(finding->verdict), finding->summary));
   for (const auto& evidence : finding->evidence) {
     page.row("", fmt::format("{}  [{}]", evidence.text, evidence.source));
@@ -83,7 +88,13 @@ void append_finding(TextPage& page, std::string_view label, const std::string& i
 
 void append_explanation(TextPage& page, const Explanation& it, const AuditReport& report) {
   page.title(object_title(it.object), it.verdict, upper(to_string(it.verdict)));
-  page.row("State", it.state);
+  // With findings, the state is the summary of the worst: it stands there.
+  const bool repeated =
+      std::any_of(it.finding_ids.begin(), it.finding_ids.end(), [&](const std::string& id) {
+        const auto* finding = find_finding(report, id);
+        return finding != nullptr && finding->summary == it.state;
+      });
+  if (!repeated) page.row("State", it.state);
   if (it.owner) page.row("Owner", owner_text(*it.owner));
   for (const auto& [name, value] : it.properties) {
     page.row("", fmt::format("{}: {}", name, value.empty() ? "-" : value));
