@@ -23,6 +23,9 @@ const volatile struct vmleak_closing_range closing_ranges[CLOSING_RANGES] __weak
 /* ____fput(): what a file queues to a task to be put later. */
 const volatile __u64 fput_work_address __weak = 0;
 
+/* file_operations of VM files, kvm_vm_fops; 0: kallsyms does not say. */
+const volatile __u64 kvm_vm_fops_address __weak = 0;
+
 /* kvm_amd is loaded, so a struct kvm is the first part of a struct kvm_svm. */
 const volatile bool vendor_is_amd __weak = false;
 

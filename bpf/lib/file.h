@@ -125,7 +125,6 @@ static __always_inline __u64 file__object(struct file *file, __u32 type, __u64 *
 
 static __always_inline void file__fill(struct vmleak_file *out, struct file *file, __u32 type)
 {
-	const unsigned char *name;
 	struct inode *inode;
 
 	out->file = (__u64)file;
@@ -140,8 +139,7 @@ static __always_inline void file__fill(struct vmleak_file *out, struct file *fil
 	out->s_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	if (type == VMLEAK_FILE_IO_URING)
 		out->detail = io_ring__files((struct io_ring_ctx *)out->object);
-	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-	bpf_probe_read_kernel_str(out->name, sizeof(out->name), name);
+	read_name(out->name, file, f_path.dentry, d_name.name);
 	BPF_CORE_READ_STR_INTO(&out->module, file, f_op, owner, name);
 }
 

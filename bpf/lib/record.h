@@ -4,6 +4,7 @@
 #define VMLEAK_BPF_RECORD_H
 
 #include "maps.h"
+#include <bpf/bpf_core_read.h>
 
 #define BPF_RB_NO_WAKEUP 1
 
@@ -32,6 +33,14 @@ static __always_inline void record__walk(__u32 walk, __u64 visited, __u32 incons
 	record.checksum = checksum;
 	record__send(&record);
 }
+
+/* Copies the string that a kernel "const char *" field points to. */
+#define read_name(out, source, ...)                                                                \
+	do {                                                                                       \
+		const char *text = (const char *)BPF_CORE_READ(source, __VA_ARGS__);               \
+		if (text)                                                                          \
+			bpf_probe_read_kernel_str((out), sizeof(out), text);                       \
+	} while (0)
 
 /* Order matters: the same nodes in another order give another sum. */
 static __always_inline __u64 checksum_add(__u64 checksum, __u64 address)

@@ -17,11 +17,11 @@ static long step_member(__u32 index, struct list_walk *walk)
 	record__init(&record, VMLEAK_RECORD_IOMMU_MEMBER);
 	record.group = walk->object;
 	record.device = (__u64)BPF_CORE_READ(member, dev);
-	BPF_CORE_READ_STR_INTO(&record.name, member, dev, kobj.name);
+	read_name(record.name, member, dev, kobj.name);
 	driver = BPF_CORE_READ(member, dev, driver);
 	if (driver) {
-		BPF_CORE_READ_STR_INTO(&record.driver, driver, name);
-		BPF_CORE_READ_STR_INTO(&bus, driver, bus, name);
+		read_name(record.driver, driver, name);
+		read_name(bus, driver, bus, name);
 		if (bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && !bus[3]) {
 			struct pci_driver *pci =
 				(void *)driver - bpf_core_field_offset(struct pci_driver, driver);

@@ -7,6 +7,18 @@
 #define MAX_VM_DEVICES 1024
 #define MAX_VFIO_FILES 4096
 
+/*
+ * Whether a VM itself keeps the vendor's module.  Since Linux kernel commit
+ * 087e15206d6a ("KVM: Set file_operations.owner appropriately for all such
+ * structures") (in v6.7) its files do, and it does not.
+ */
+static __always_inline bool vm__holds_module(void)
+{
+	struct file_operations *fops = (struct file_operations *)kvm_vm_fops_address;
+
+	return fops && !BPF_CORE_READ(fops, owner);
+}
+
 static __always_inline void kvm__send(struct kvm *kvm)
 {
 	struct vmleak_kvm_record record;
@@ -14,6 +26,7 @@ static __always_inline void kvm__send(struct kvm *kvm)
 	record__init(&record, VMLEAK_RECORD_KVM);
 	record.kvm = (__u64)kvm;
 	record.mm = (__u64)BPF_CORE_READ(kvm, mm);
+	record.holds_module = vm__holds_module();
 	record.users_count = BPF_CORE_READ(kvm, users_count.refs.counter);
 	record.memory_pages = BPF_CORE_READ(kvm, nr_memslot_pages);
 	record.userspace_pid = BPF_CORE_READ(kvm, userspace_pid);
@@ -75,7 +88,7 @@ static __always_inline bool is_kvm_vfio(struct kvm_device *device)
 {
 	char name[16] = {};
 
-	BPF_CORE_READ_STR_INTO(&name, device, ops, name);
+	read_name(name, device, ops, name);
 	return name[0] == 'k' && name[1] == 'v' && name[2] == 'm' && name[3] == '-' &&
 	       name[4] == 'v' && name[5] == 'f' && name[6] == 'i' && name[7] == 'o' && !name[8];
 }

@@ -20,8 +20,8 @@ static __always_inline void device__send(struct vfio_device *device)
 	record.holds_kvm = bpf_core_field_exists(newer->put_kvm);
 	if (bpf_core_field_exists(device->inode))
 		record.mapping = (__u64)BPF_CORE_READ(device, inode, i_mapping);
-	BPF_CORE_READ_STR_INTO(&record.name, device, dev, kobj.name);
-	BPF_CORE_READ_STR_INTO(&record.driver, device, dev, driver, name);
+	read_name(record.name, device, dev, kobj.name);
+	read_name(record.driver, device, dev, driver, name);
 	record__send(&record);
 }
 
@@ -36,38 +36,24 @@ static long step_vfio_device(__u32 index, struct list_walk *walk)
 static __always_inline void group__send(struct vfio_group *group)
 {
 	struct vmleak_vfio_group_record record;
-	struct file *file;
 
 	record__init(&record, VMLEAK_RECORD_VFIO_GROUP);
 	record.group = (__u64)group;
 	record.iommu_group = (__u64)BPF_CORE_READ(group, iommu_group);
 	record.container = (__u64)BPF_CORE_READ(group, container);
 	record.kvm = (__u64)BPF_CORE_READ(group, kvm);
-	file = BPF_CORE_READ(group, opened_file);
-	record.opened_file = (__u64)file;
+	record.opened_file = (__u64)BPF_CORE_READ(group, opened_file);
 	record.drivers = BPF_CORE_READ(group, drivers.refs.counter);
 	record.container_users = BPF_CORE_READ(group, container_users);
 	record.number = BPF_CORE_READ(group, iommu_group, id);
 	record__send(&record);
-	if (file)
-		file__send_hold(file, VMLEAK_HOLD_GROUP_OPENED, (__u64)group);
 }
 
 static long step_group(__u32 index, struct list_walk *walk)
 {
-	struct list_walk devices = {};
-	struct vfio_group *group;
-
 	if (!list_walk__next(walk))
 		return 1;
-	group = (void *)walk->at - bpf_core_field_offset(struct vfio_group, vfio_next);
-	group__send(group);
-	devices.head = (void *)group + bpf_core_field_offset(struct vfio_group, device_list);
-	devices.at = devices.head;
-	if (bpf_loop(MAX_DEVICES, step_vfio_device, &devices, 0) == MAX_DEVICES)
-		devices.inconsistent++;
-	walk->inconsistent += devices.inconsistent;
-	walk->checksum ^= devices.checksum;
+	group__send((void *)walk->at - bpf_core_field_offset(struct vfio_group, vfio_next));
 	return 0;
 }
 
@@ -115,6 +101,27 @@ int run__vfio_group(struct vmleak_walk_args *args)
 	return 0;
 }
 
+/* The devices of a group and the file it is open by.  args->address: struct vfio_group. */
+SEC("?syscall")
+int run__vfio_group_parts(struct vmleak_walk_args *args)
+{
+	struct vfio_group *group = (struct vfio_group *)args->address;
+	struct list_walk walk = {};
+	struct file *file;
+
+	if (!group)
+		return 0;
+	file = BPF_CORE_READ(group, opened_file);
+	if (file)
+		file__send_hold(file, VMLEAK_HOLD_GROUP_OPENED, (__u64)group);
+	walk.head = (void *)group + bpf_core_field_offset(struct vfio_group, device_list);
+	walk.at = walk.head;
+	if (bpf_loop(MAX_DEVICES, step_vfio_device, &walk, 0) == MAX_DEVICES)
+		walk.inconsistent++;
+	record__walk(VMLEAK_WALK_VFIO_GROUPS, walk.visited, walk.inconsistent, walk.checksum);
+	return 0;
+}
+
 /* A device that a file was found of, and that no list has any more. */
 SEC("?syscall")
 int run__vfio_device(struct vmleak_walk_args *args)
@@ -146,7 +153,7 @@ int run__vfio_container(struct vmleak_walk_args *args)
 	groups.at = groups.head;
 	bpf_loop(MAX_GROUPS, count_group, &groups, 0);
 	record.groups = groups.visited;
-	BPF_CORE_READ_STR_INTO(&record.driver, container, iommu_driver, ops, name);
+	read_name(record.driver, container, iommu_driver, ops, name);
 	record__send(&record);
 	if (groups.inconsistent)
 		record__walk(VMLEAK_WALK_VFIO_GROUPS, groups.visited, groups.inconsistent, 0);

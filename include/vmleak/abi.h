@@ -156,6 +156,8 @@ struct vmleak_kvm_record {
 	__u64 memory_pages;
 	__s32 userspace_pid;
 	__s32 online_vcpus;
+	__u32 holds_module; /* the VM itself keeps the vendor's module */
+	__u32 pad;
 	char stats_id[48];
 };
 
@@ -323,6 +325,6 @@ VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_header) == 8, "header");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file) == 136, "file");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_fd_record) == 168, "fd");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK_DEPTH, "task");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 104, "kvm");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 112, "kvm");
 
 #endif

@@ -102,7 +102,7 @@ start_guest() {
         qemu-system-x86_64 -nodefaults -no-user-config -display none -monitor none -no-reboot \
         -machine q35,kernel-irqchip=split -accel tcg,thread=single,tb-size=512 -cpu max -smp "$cpus" -m "$memory" \
         -kernel "$cache/$version/vmlinux" -initrd "$(initramfs_path "$version")" \
-        -append "console=ttyS0 loglevel=4 panic=-1 oops=panic intel_iommu=on iommu=nopt tsc=reliable nokaslr mitigations=off audit=0 apparmor=0$append" \
+        -append "console=ttyS0 loglevel=4 panic=-1 oops=panic intel_iommu=on iommu=nopt tsc=reliable no_timer_check nokaslr mitigations=off audit=0 apparmor=0$append" \
         -serial "file:${output//,/,,}/console" \
         -device intel-iommu,intremap=on,caching-mode=on \
         -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \

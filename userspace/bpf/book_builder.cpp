@@ -122,6 +122,9 @@ void BookParts::add_virtual_machines() {
   }
   for (const auto& record : records_.kvms) {
     refer(id_of(record.kvm), id_of(record.sev_source), "kvm/sev-mirror");
+    if (record.holds_module != 0 && !options_.vendor_module.empty()) {
+      refer(id_of(record.kvm), module(options_.vendor_module), "module/vm");
+    }
   }
 }
 

@@ -17,6 +17,7 @@ struct BookOptions {
   // A group's file and container_users count every open device file, not
   // every open device: until v6.2, where vfio_device_assign_container exists.
   bool counts_device_files = false;
+  std::string vendor_module;  // kvm_amd or kvm_intel; empty when it is built in
   // "name [module]" of the kernel function at an address.
   std::function<std::string(std::uint64_t)> describe_function;
 };

@@ -77,7 +77,11 @@ Node* BookParts::add_file(const vmleak_file& file) {
   made.name = facts.path;
   if (is_balanced(file.file_type)) made.counters = {{"f_count", file.f_count, 0}};
   const NodeId id = made.id;
-  if (file.module[0] != '\0') refer(id, module(file.module), "module/file");
+  if (file.module[0] != '\0') {
+    refer(id, module(file.module), "module/file");
+    // Unlike a misc device, a character device of its own keeps its module twice.
+    if (file.file_type == VMLEAK_FILE_VFIO_GROUP) refer(id, module(file.module), "module/cdev");
+  }
   keep_object(file, id);
   return find(file.file);
 }

@@ -63,6 +63,7 @@ class BookParts {
   Book book_;
   std::unordered_map<std::uint64_t, std::size_t> by_address_;  // index in book_.nodes
   std::unordered_map<std::string, std::size_t> by_id_;
+  bool has_file_system_ = false;  // a VFIO device has an inode of its own
   std::map<std::uint64_t, NodeId> device_files_;  // kvm_device -> its open file
   // Descriptors already counted: a table shared by several tasks is reported
   // once per task when its leader is a zombie.

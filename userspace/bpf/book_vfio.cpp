@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "bpf/book_parts.h"
 
@@ -48,11 +49,18 @@ void BookParts::add_devices_of(const vmleak_vfio_group_record& group, bool liste
       refer(driver(record.driver), id, "vfio-device/registered");
       refer(id, group_id, "vfio-group/device");
     }
+    // All inodes of devices are on one file system, which keeps its module.
+    if (record.mapping != 0 && !std::exchange(has_file_system_, true)) {
+      refer(id, module("vfio"), "module/file-system");
+    }
     if (record.open_count <= 0) continue;
     const auto taken = options_.counts_device_files ? record.open_count : 1;
     if (group.container != 0) refer(id, group_id, "vfio-group/open-device", taken);
     refer(id, id_of(group.opened_file), "file/vfio-device-open", taken);
-    if (record.holds_kvm != 0) refer(id, id_of(record.kvm), "kvm/vfio-device");
+    if (record.holds_kvm != 0 && record.kvm != 0) {
+      refer(id, id_of(record.kvm), "kvm/vfio-device");
+      refer(id, module("kvm"), "module/symbol", 1, "kvm_put_kvm");
+    }
     if (record.driver[0] != '\0') {
       refer(id, module_of_driver(record.driver), "module/open-device");
     }

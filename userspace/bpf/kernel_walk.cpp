@@ -157,30 +157,31 @@ class Walk {
   }
 
   void read_vfio() {
-    const auto groups = records_.vfio_groups.size();
-    const auto devices = records_.vfio_devices.size();
-    const auto holds = records_.holds.size();
+    const std::vector<NodeKind> kinds = {NodeKind::kVfioGroup, NodeKind::kVfioDevice};
     repeat(
-        false, "the list of VFIO groups", {NodeKind::kVfioGroup, NodeKind::kVfioDevice},
-        [this] {
-          run(Run::kVfioGroups, 0, 0, {NodeKind::kVfioGroup, NodeKind::kVfioDevice});
-        },
-        [this, groups, devices, holds] {
-          records_.vfio_groups.resize(groups);
-          records_.vfio_devices.resize(devices);
-          records_.holds.resize(holds);
-        });
-    for (const auto& device : records_.vfio_devices) {
-      vfio_devices_.insert(device.device);
-      if (device.mapping != 0) mappings_.insert(device.mapping);
-    }
+        false, "the list of VFIO groups", kinds,
+        [this, &kinds] { run(Run::kVfioGroups, 0, 0, kinds); },
+        [this] { records_.vfio_groups.clear(); });
     for (std::size_t i = 0; i < records_.vfio_groups.size(); ++i) {
-      learn_group(records_.vfio_groups[i]);
+      learn_group(vmleak_vfio_group_record(records_.vfio_groups[i]));
     }
   }
 
   void learn_group(const vmleak_vfio_group_record& group) {
+    const std::vector<NodeKind> kinds = {NodeKind::kVfioGroup, NodeKind::kVfioDevice};
+    const auto devices = records_.vfio_devices.size();
+    const auto holds = records_.holds.size();
     vfio_groups_.insert(group.group);
+    repeat(
+        false, "the devices of a VFIO group", kinds,
+        [&] { run(Run::kVfioGroupParts, group.group, 0, kinds); },
+        [&] {
+          records_.vfio_devices.resize(devices);
+          records_.holds.resize(holds);
+        });
+    for (auto i = devices; i < records_.vfio_devices.size(); ++i) {
+      vfio_devices_.insert(records_.vfio_devices[i].device);
+    }
     learn_container(group.container);
     const bool known =
         std::any_of(records_.iommu_groups.begin(), records_.iommu_groups.end(),
@@ -268,7 +269,9 @@ class Walk {
     } else if (file.file_type == VMLEAK_FILE_VFIO_GROUP) {
       if (vfio_groups_.insert(file.object).second) {
         run(Run::kVfioGroup, file.object, 0, {NodeKind::kVfioGroup});
-        if (!records_.vfio_groups.empty()) learn_group(records_.vfio_groups.back());
+        if (!records_.vfio_groups.empty()) {
+          learn_group(vmleak_vfio_group_record(records_.vfio_groups.back()));
+        }
       }
     } else if (file.file_type == VMLEAK_FILE_VFIO_DEVICE) {
       if (vfio_devices_.insert(file.object).second) {

@@ -43,6 +43,7 @@ constexpr std::array kRunPrograms = std::to_array<RunProgram>({
     {Run::kVhost, "run__vhost", &KernelAddresses::has_vhost},
     {Run::kVfioGroups, "run__vfio_groups", &KernelAddresses::has_vfio},
     {Run::kVfioGroup, "run__vfio_group", &KernelAddresses::has_vfio},
+    {Run::kVfioGroupParts, "run__vfio_group_parts", &KernelAddresses::has_vfio},
     {Run::kVfioDevice, "run__vfio_device", &KernelAddresses::has_vfio},
     {Run::kVfioContainer, "run__vfio_container", &KernelAddresses::has_vfio},
     {Run::kVfioDma, "run__vfio_dma", &KernelAddresses::has_vfio_type1},
@@ -77,12 +78,14 @@ __attribute__((format(printf, 2, 0))) int collect_message(libbpf_print_level lev
   return size;
 }
 
-// The last line that says something: what libbpf stumbled over.
+// The line that says why: before the verifier's statistics, or else the last.
 std::string last_complaint() {
-  std::string text = libbpf_messages();
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  const auto cut = text.rfind('\n');
-  return cut == std::string::npos ? text : text.substr(cut + 1);
+  std::string_view text = libbpf_messages();
+  if (const auto statistics = text.rfind("\nprocessed "); statistics != std::string_view::npos) {
+    text = text.substr(0, statistics);
+  }
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  return std::string(text.substr(text.rfind('\n') + 1));
 }
 
 }  // namespace
@@ -117,6 +120,7 @@ void set_addresses(snapshot_bpf& skeleton, const KernelAddresses& addresses) {
   auto& rodata = *skeleton.rodata;
   rodata.vm_list_address = addresses.vm_list;
   rodata.fput_work_address = addresses.fput_work;
+  rodata.kvm_vm_fops_address = addresses.kvm_vm_fops;
   rodata.vendor_is_amd = addresses.has_kvm_amd;
   std::copy_n(addresses.vfio.begin(), std::min(addresses.vfio.size(), std::size(rodata.vfio_addresses)),
               std::begin(rodata.vfio_addresses));
@@ -154,7 +158,7 @@ Result<SnapshotPrograms> SnapshotPrograms::load(const KernelAddresses& addresses
   for (const auto& row : kIteratePrograms) bpf_program__set_autoload(program(row.name), true);
 
   if (const int error = snapshot_bpf::load(&skeleton); error != 0) {
-    const auto complaint = getenv("DBG") ? libbpf_messages() : last_complaint();
+    const auto complaint = last_complaint();
     auto what = system_error("load snapshot programs", -error);
     if (!complaint.empty()) what.message += " (" + complaint + ")";
     return what;

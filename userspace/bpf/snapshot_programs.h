@@ -18,6 +18,7 @@ struct KernelAddresses {
   std::uint64_t vm_list = 0;
   std::vector<std::uint64_t> vfio;  // every symbol of that name
   std::uint64_t fput_work = 0;      // ____fput
+  std::uint64_t kvm_vm_fops = 0;
 
   struct Range {
     std::uint64_t start = 0;
@@ -59,6 +60,7 @@ class SnapshotPrograms {
     kVhost,
     kVfioGroups,
     kVfioGroup,
+    kVfioGroupParts,
     kVfioDevice,
     kVfioContainer,
     kVfioDma,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <set>
@@ -116,18 +117,15 @@ Node module_node(const KernelModule& module) {
   return node;
 }
 
-// Every VM keeps the module that made it.
-void add_vms_of_modules(const std::set<std::string>& loaded, Book& book) {
-  for (const auto* vendor : {"kvm_amd", "kvm_intel"}) {
-    if (!loaded.contains(vendor)) continue;
-    for (const auto& node : book.nodes) {
-      if (node.kind == NodeKind::kKvm) {
-        book.references.push_back(
-            {node.id, make_node_id(NodeKind::kModule, vendor), "refcount", "module/vm", 1, true, {}});
-      }
-    }
-    return;
-  }
+// Modules all of whose references are looked for, so that their count can be
+// balanced.  irqbypass, say, is kept by every interrupt producer and consumer.
+constexpr std::array<std::string_view, 8> kBalancedModules = {
+    "kvm", "kvm_amd", "kvm_intel", "vfio", "vfio_pci", "vfio_iommu_type1", "vhost_net",
+    "vhost_vsock"};
+
+bool is_balanced(const std::string& name) {
+  return std::find(kBalancedModules.begin(), kBalancedModules.end(), name) !=
+         kBalancedModules.end();
 }
 
 void add_modules(const HostRoot& root, Book& book) {
@@ -138,8 +136,6 @@ void add_modules(const HostRoot& root, Book& book) {
     }
     return;
   }
-  std::set<std::string> loaded;
-  for (const auto& module : *modules) loaded.insert(module.name);
   const auto node_of = [&book](const KernelModule& module) -> Node& {
     const auto id = make_node_id(NodeKind::kModule, module.name);
     const auto found = std::find_if(book.nodes.begin(), book.nodes.end(),
@@ -150,7 +146,7 @@ void add_modules(const HostRoot& root, Book& book) {
     auto& node = node_of(module);
     node.instance = module.name;
     std::get<ModuleFacts>(node.facts).dependents = module.dependents;
-    if (module.refcount >= 0) node.counters = {{"refcount", module.refcount, 0}};
+    if (module.refcount >= 0 && is_balanced(module.name)) node.counters = {{"refcount", module.refcount, 0}};
   }
   for (const auto& module : *modules) {
     for (const auto& dependent : module.dependents) {
@@ -161,7 +157,6 @@ void add_modules(const HostRoot& root, Book& book) {
                                  "module/dependent", 1, true, {}});
     }
   }
-  add_vms_of_modules(loaded, book);
 }
 
 }  // namespace

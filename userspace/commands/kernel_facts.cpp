@@ -54,11 +54,13 @@ constexpr std::array kParts = std::to_array<Part>({
 constexpr std::string_view kVmList = "vm_list";
 constexpr std::string_view kVfio = "vfio";
 constexpr std::string_view kFputWork = "____fput";
+constexpr std::string_view kKvmVmFops = "kvm_vm_fops";
+constexpr std::string_view kVmxDestroy = "vmx_vm_destroy";
 // Until v6.2: one reference on the group's file for every device file.
 constexpr std::string_view kAssignContainer = "vfio_device_assign_container";
 
 std::vector<std::string_view> wanted_symbols() {
-  std::vector<std::string_view> names = {kVmList, kVfio, kFputWork, kAssignContainer};
+  std::vector<std::string_view> names = {kVmList, kVfio, kFputWork, kKvmVmFops, kVmxDestroy, kAssignContainer};
   for (const auto& row : kClosingFunctions) names.push_back(row.name);
   for (const auto& row : kParts) names.push_back(row.function);
   for (const auto& row : file_type_table()) {
@@ -146,6 +148,11 @@ Result<KernelFacts> read_kernel_facts(const HostRoot& root,
   find_vfio_list(*symbols, facts);
   facts.has_vfio_module = !symbols->find("vfio_group_fops_release").empty();
   facts.counts_device_files = !symbols->find(kAssignContainer).empty();
+  facts.addresses.kvm_vm_fops = symbols->unique_address(kKvmVmFops);
+  for (const auto name : {std::string_view("svm_vm_destroy"), kVmxDestroy}) {
+    const auto found = symbols->find(name);
+    if (!found.empty()) facts.vendor_module = found.front().module;
+  }
   facts.addresses.fput_work = symbols->unique_address(kFputWork);
   for (const auto& row : kClosingFunctions) {
     for (const auto& symbol : symbols->find(row.name)) {

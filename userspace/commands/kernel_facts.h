@@ -15,6 +15,7 @@ namespace vmleak {
 struct KernelFacts {
   KernelAddresses addresses;
   bool counts_device_files = false;  // see BookOptions
+  std::string vendor_module;         // kvm_amd or kvm_intel; empty when built in
   bool has_vfio_module = false;      // loaded or built in
   std::vector<Family> families;      // what each source gives, or what is lost without it
 };

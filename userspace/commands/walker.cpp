@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -79,6 +80,7 @@ class WalkServer {
     book_options.key = key_;
     book_options.addresses = options_.addresses;
     book_options.counts_device_files = facts_.counts_device_files;
+    book_options.vendor_module = facts_.vendor_module;
     book_options.describe_function = [this](std::uint64_t address) {
       return describe_function(address);
     };

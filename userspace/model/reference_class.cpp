@@ -72,6 +72,8 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"mm/vhost", kMm, "mm_users", false, "vhost_dev_set_owner", "vhost_dev_cleanup"},
 
     {"module/file", kModule, "refcount", false, "fops_get", "__fput"},
+    {"module/cdev", kModule, "refcount", false, "chrdev_open", "cdev_put"},
+    {"module/file-system", kModule, "refcount", true, "simple_pin_fs", "simple_release_fs"},
     {"module/dependent", kModule, "refcount", true, "use_module", "module_unload_free"},
     {"module/vm", kModule, "refcount", false, "kvm_dev_ioctl", "kvm_destroy_vm"},
     {"module/open-device", kModule, "refcount", false, "vfio_df_open", "vfio_df_close"},
