@@ -86,7 +86,7 @@ std::string Pseudonyms::of(std::string_view kind, std::string_view secret) {
   if (secret.empty()) return {};
   if (const auto known = names_.find(secret); known != names_.end()) return known->second;
   const auto number = ++numbers_[std::string(kind)];
-  const auto name = fmt::format("{}{}-{}", kind == "path" ? "/" : "", kind, number);
+  auto name = fmt::format("{}{}-{}", kind == "path" ? "/" : "", kind, number);
   names_.emplace(secret, name);
   // A number says too little to be told from other numbers in free text.
   if (!all_digits(secret)) {

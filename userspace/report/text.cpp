@@ -49,7 +49,9 @@ bool is_control(std::string_view character) {
 }
 
 std::string padding(int columns) {
-  return std::string(static_cast<std::size_t>(std::max(columns, 0)), ' ');
+  std::string blanks;
+  blanks.resize(static_cast<std::size_t>(std::max(columns, 0)), ' ');
+  return blanks;
 }
 
 }  // namespace
