@@ -138,7 +138,7 @@ TEST_F(RunTest, AnUnknownTargetIsOneAndSaysWhatWasSearched) {
     host_.told.clear();
     EXPECT_EQ(run(arguments), 1);
     ASSERT_EQ(host_.told.size(), 1U);
-    EXPECT_THAT(host_.told[0], HasSubstr("vmleak: find nobody: "));
+    EXPECT_THAT(host_.told[0], HasSubstr("vmleak: find \"nobody\": "));
   }
   EXPECT_EQ(host_.out, "");
 }
