@@ -183,7 +183,7 @@ TEST_P(ParseCgroup, Facts) {
   EXPECT_EQ(facts.machine, expected.machine);
 }
 
-const std::vector<CgroupCase> kCgroups{
+const std::vector<CgroupCase> cgroup_cases{
     {"unified", "0::/system.slice/spdk.service\n", "/system.slice/spdk.service", "spdk.service", "",
      ""},
     {"root", "0::/\n", "/", "", "", ""},
@@ -199,17 +199,17 @@ const std::vector<CgroupCase> kCgroups{
     {"hybrid, unified unused", "1:name=systemd:/system.slice/a.service\n0::/\n",
      "/system.slice/a.service", "a.service", "", ""},
     {"libvirt and systemd", "0::/machine.slice/machine-qemu\\x2d12\\x2dlab1.scope/libvirt/vcpu0\n",
-     "/machine.slice/machine-qemu\\x2d12\\x2dlab1.scope/libvirt/vcpu0",
-     "machine-qemu\\x2d12\\x2dlab1.scope", "", "lab1"},
+     R"(/machine.slice/machine-qemu\x2d12\x2dlab1.scope/libvirt/vcpu0)",
+     R"(machine-qemu\x2d12\x2dlab1.scope)", "", "lab1"},
     {"libvirt alone", "0::/machine/qemu-1-lab.1.libvirt-qemu/emulator\n",
      "/machine/qemu-1-lab.1.libvirt-qemu/emulator", "", "", "lab.1"},
     {"libvirt alone, version 1", "3:freezer:/\n2:cpu:/machine/qemu-1-a-b.libvirt-qemu\n0::/\n",
      "/machine/qemu-1-a-b.libvirt-qemu", "", "", "a-b"},
     {"libvirt of a user", "0::/machine.slice/machine-alice\\x2dqemu\\x2d3\\x2dvm.scope\n",
-     "/machine.slice/machine-alice\\x2dqemu\\x2d3\\x2dvm.scope",
-     "machine-alice\\x2dqemu\\x2d3\\x2dvm.scope", "", "vm"},
+     R"(/machine.slice/machine-alice\x2dqemu\x2d3\x2dvm.scope)",
+     R"(machine-alice\x2dqemu\x2d3\x2dvm.scope)", "", "vm"},
     {"a container is no VM", "0::/machine.slice/machine-lxc\\x2d3\\x2dbox.scope\n",
-     "/machine.slice/machine-lxc\\x2d3\\x2dbox.scope", "machine-lxc\\x2d3\\x2dbox.scope", "", ""},
+     R"(/machine.slice/machine-lxc\x2d3\x2dbox.scope)", R"(machine-lxc\x2d3\x2dbox.scope)", "", ""},
     {"Kubernetes, cgroupfs",
      "0::/kubepods/burstable/pod5b1e0c2a-1111-2222-3333-444455556666/9f31c2\n",
      "/kubepods/burstable/pod5b1e0c2a-1111-2222-3333-444455556666/9f31c2", "",
@@ -231,7 +231,7 @@ const std::vector<CgroupCase> kCgroups{
     {"garbage", "::\n0\n:::\n0:x\n0::relative\n", "", "", "", ""},
 };
 
-INSTANTIATE_TEST_SUITE_P(All, ParseCgroup, testing::ValuesIn(kCgroups), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(All, ParseCgroup, testing::ValuesIn(cgroup_cases), [](const auto& test) {
   std::string name = test.param.what;
   for (char& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
@@ -240,10 +240,10 @@ INSTANTIATE_TEST_SUITE_P(All, ParseCgroup, testing::ValuesIn(kCgroups), [](const
 });
 
 TEST(SystemdUnescape, LeavesWhatIsNoEscape) {
-  EXPECT_EQ(systemd_unescape("a\\x2db"), "a-b");
+  EXPECT_EQ(systemd_unescape(R"(a\x2db)"), "a-b");
   EXPECT_EQ(systemd_unescape("\\x2"), "\\x2");
-  EXPECT_EQ(systemd_unescape("\\xzz\\"), "\\xzz\\");
-  EXPECT_EQ(systemd_unescape("\\\\x41"), "\\A");
+  EXPECT_EQ(systemd_unescape(R"(\xzz\)"), R"(\xzz\)");
+  EXPECT_EQ(systemd_unescape(R"(\\x41)"), "\\A");
 }
 
 void add_process(HostTree& tree, std::int64_t pid, std::string_view comm) {
@@ -251,7 +251,7 @@ void add_process(HostTree& tree, std::int64_t pid, std::string_view comm) {
   tree.file(directory + "stat", stat_text(pid, comm, 'S', 0, 1))
       .file(directory + "status", fmt::format("Tgid:\t{}\n", pid))
       .file(directory + "cgroup", "0::/system.slice/a.service\n")
-      .file(directory + "cmdline", std::string_view("a\0b", 4));
+      .file(directory + "cmdline", std::string_view("a\0b\0", 4));
 }
 
 TEST(ReadProcess, FromItsDirectory) {

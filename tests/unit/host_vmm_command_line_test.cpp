@@ -30,7 +30,7 @@ TEST_P(IdentifyVm, FromItsArguments) {
 
 constexpr auto kUuid = "5b1e0c2a-0000-4000-8000-000000000007";
 
-const std::vector<Case> kCases{
+const std::vector<Case> vmm_cases{
     {"libvirt",
      {"/usr/bin/qemu-system-x86_64", "-name", "guest=gpu-07,debug-threads=on", "-S", "-uuid",
       kUuid},
@@ -108,7 +108,7 @@ const std::vector<Case> kCases{
     {"an empty argument", {""}, "", "", ""},
 };
 
-INSTANTIATE_TEST_SUITE_P(All, IdentifyVm, testing::ValuesIn(kCases), [](const auto& test) {
+INSTANTIATE_TEST_SUITE_P(All, IdentifyVm, testing::ValuesIn(vmm_cases), [](const auto& test) {
   std::string name = test.param.what;
   for (char& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
