@@ -21,7 +21,7 @@ struct io_ring_ctx {
 
 struct io_uring_task {
 	struct file *registered_rings[16]; /* IO_RINGFD_REG_MAX */
-	struct xarray xa; /* of io_tctx_node: rings this task submits to */
+	struct xarray xa;		   /* of io_tctx_node: rings this task submits to */
 };
 
 struct io_tctx_node {

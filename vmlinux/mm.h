@@ -4,7 +4,7 @@
 
 struct mm_struct {
 	atomic_t mm_users;
-	unsigned long total_vm; /* pages */
+	unsigned long total_vm;	   /* pages */
 	struct task_struct *owner; /* CONFIG_MEMCG */
 };
 

@@ -6,6 +6,15 @@ struct signal_struct {
 	struct core_state *core_state; /* set while the thread group dumps core */
 };
 
+/* Of a kernel thread; data is a workqueue worker's struct worker. */
+struct kthread {
+	void *data;
+};
+
+struct worker {
+	void *current_func; /* the work item it runs */
+};
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags; /* PF_* */
@@ -19,7 +28,8 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct callback_head *task_works;
 	struct io_uring_task *io_uring;
-	u64 start_time; /* ns, CLOCK_MONOTONIC */
+	void *worker_private; /* a kthread's struct kthread */
+	u64 start_time;	      /* ns, CLOCK_MONOTONIC */
 	char comm[16];
 };
 

@@ -55,7 +55,7 @@ struct vfio_iommu {
 
 struct vfio_dma {
 	struct rb_node node;
-	u64 size; /* bytes */
+	u64 size;		  /* bytes */
 	struct task_struct *task; /* group leader of the mapper, pinned */
 	struct mm_struct *mm;
 };

@@ -135,6 +135,7 @@ static __always_inline void file__fill(struct vmleak_file *out, struct file *fil
 	out->f_mode = BPF_CORE_READ(file, f_mode);
 	inode = BPF_CORE_READ(file, f_inode);
 	out->inode = (__u64)inode;
+	out->i_size = BPF_CORE_READ(inode, i_size);
 	out->i_ino = BPF_CORE_READ(inode, i_ino);
 	out->s_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	if (type == VMLEAK_FILE_IO_URING)

@@ -48,4 +48,19 @@ struct {
 	__type(value, struct vmleak_task_record);
 } task_scratch SEC(".maps") __weak;
 
+/* Where a depth-first walk of an xarray is: 64 index bits make 11 levels. */
+#define XARRAY_LEVELS 16 /* a power of two, for masking */
+struct xarray_walk {
+	__u64 nodes[XARRAY_LEVELS]; /* struct xa_node */
+	__u32 slots[XARRAY_LEVELS]; /* next one to look at */
+	__u32 level;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xarray_walk);
+} xarray_scratch SEC(".maps") __weak;
+
 #endif

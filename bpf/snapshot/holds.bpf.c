@@ -43,7 +43,7 @@ static long step_fp(__u32 index, struct fp_walk *walk)
 		return 1;
 	bpf_probe_read_kernel(&file, sizeof(file),
 			      (void *)walk->fp + bpf_core_field_offset(struct scm_fp_list, fp) +
-				      index * sizeof(file));
+				  index * sizeof(file));
 	if (file)
 		file__send_hold(file, VMLEAK_HOLD_IN_FLIGHT, walk->holder);
 	return 0;
@@ -144,7 +144,8 @@ static __always_inline struct file *ring__fixed_file(struct io_ring_ctx *ctx, __
 
 		bpf_probe_read_kernel(&value, sizeof(value), files + index * size);
 	} else {
-		struct io_rsrc_node **nodes = BPF_CORE_READ(ctx, file_table.data.nodes), *node = NULL;
+		struct io_rsrc_node **nodes = BPF_CORE_READ(ctx, file_table.data.nodes),
+				    *node = NULL;
 
 		bpf_probe_read_kernel(&node, sizeof(node), &nodes[index]);
 		if (node)

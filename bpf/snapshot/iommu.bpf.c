@@ -24,7 +24,7 @@ static long step_member(__u32 index, struct list_walk *walk)
 		read_name(bus, driver, bus, name);
 		if (bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && !bus[3]) {
 			struct pci_driver *pci =
-				(void *)driver - bpf_core_field_offset(struct pci_driver, driver);
+			    (void *)driver - bpf_core_field_offset(struct pci_driver, driver);
 
 			record.driver_managed_dma = BPF_CORE_READ(pci, driver_managed_dma);
 		}

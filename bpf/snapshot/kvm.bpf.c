@@ -33,8 +33,8 @@ static __always_inline void kvm__send(struct kvm *kvm)
 	record.online_vcpus = BPF_CORE_READ(kvm, online_vcpus.counter);
 	BPF_CORE_READ_STR_INTO(&record.stats_id, kvm, stats_id);
 	if (vendor_is_amd && bpf_core_type_exists(struct kvm_svm))
-		record.sev_source = (__u64)BPF_CORE_READ((struct kvm_svm *)kvm,
-							 sev_info.enc_context_owner);
+		record.sev_source =
+		    (__u64)BPF_CORE_READ((struct kvm_svm *)kvm, sev_info.enc_context_owner);
 	record__send(&record);
 }
 
@@ -50,8 +50,8 @@ SEC("?syscall")
 int run__vm_list(struct vmleak_walk_args *args)
 {
 	struct list_walk walk = {
-		.head = (struct list_head *)vm_list_address,
-		.at = (struct list_head *)vm_list_address,
+	    .head = (struct list_head *)vm_list_address,
+	    .at = (struct list_head *)vm_list_address,
 	};
 
 	if (!vm_list_address)
@@ -95,28 +95,22 @@ static __always_inline bool is_kvm_vfio(struct kvm_device *device)
 
 static long step_device(__u32 index, struct list_walk *walk)
 {
+	struct vmleak_kvm_vfio_record record;
 	struct kvm_device *device;
-	struct kvm_vfio *vfio;
-	struct list_walk files = {};
 
 	if (!list_walk__next(walk))
 		return 1;
 	device = (void *)walk->at - bpf_core_field_offset(struct kvm_device, vm_node);
 	if (!is_kvm_vfio(device))
 		return 0;
-	vfio = BPF_CORE_READ(device, private);
-	if (!vfio)
-		return 0;
-	files.head = (void *)vfio + bpf_core_field_offset(struct kvm_vfio, file_list);
-	files.at = files.head;
-	files.object = (__u64)device;
-	if (bpf_loop(MAX_VFIO_FILES, step_vfio_file, &files, 0) == MAX_VFIO_FILES)
-		files.inconsistent++;
-	walk->inconsistent += files.inconsistent;
+	record__init(&record, VMLEAK_RECORD_KVM_VFIO);
+	record.device = (__u64)device;
+	record.kvm_vfio = (__u64)BPF_CORE_READ(device, private);
+	record__send(&record);
 	return 0;
 }
 
-/* Group files that the VM's kvm-vfio devices hold. */
+/* The kvm-vfio devices of a VM.  args->address: struct kvm. */
 SEC("?syscall")
 int run__kvm_devices(struct vmleak_walk_args *args)
 {
@@ -128,6 +122,22 @@ int run__kvm_devices(struct vmleak_walk_args *args)
 	walk.head = (void *)kvm + bpf_core_field_offset(struct kvm, devices);
 	walk.at = walk.head;
 	if (bpf_loop(MAX_VM_DEVICES, step_device, &walk, 0) == MAX_VM_DEVICES)
+		walk.inconsistent++;
+	record__walk(VMLEAK_WALK_KVM_VFIO, walk.visited, walk.inconsistent, walk.checksum);
+	return 0;
+}
+
+/* Group files that a kvm-vfio device holds.  args->address: kvm_vfio, args->extra: kvm_device. */
+SEC("?syscall")
+int run__kvm_vfio(struct vmleak_walk_args *args)
+{
+	struct list_walk walk = {.object = args->extra};
+
+	if (!args->address)
+		return 0;
+	walk.head = (void *)args->address + bpf_core_field_offset(struct kvm_vfio, file_list);
+	walk.at = walk.head;
+	if (bpf_loop(MAX_VFIO_FILES, step_vfio_file, &walk, 0) == MAX_VFIO_FILES)
 		walk.inconsistent++;
 	record__walk(VMLEAK_WALK_KVM_VFIO, walk.visited, walk.inconsistent, walk.checksum);
 	return 0;

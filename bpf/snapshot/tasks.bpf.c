@@ -5,8 +5,11 @@
 
 #define PF_KTHREAD 0x00200000
 #define PF_EXITING 0x00000004
+#define PF_WQ_WORKER 0x00000020
 #define REGISTERED_RINGS 16
 #define PENDING_WORKS 256
+#define XARRAY_STEPS 16384
+#define XARRAY_SLOTS 64 /* XA_CHUNK_SIZE */
 
 /* Global: the verifier looks at it once, not for every frame of a stack. */
 __noinline __u32 closing_function(__u64 address)
@@ -34,6 +37,38 @@ static long step_frame(__u32 index, struct stack_walk *walk)
 	if (closing > walk->closing) /* kvm_destroy_vm says more than the __fput below it */
 		walk->closing = closing;
 	return 0;
+}
+
+/* System calls of x86-64 after which files or mappings may be given back. */
+static __always_inline bool may_close(__s64 call)
+{
+	switch (call) {
+	case 3:	  /* close */
+	case 11:  /* munmap */
+	case 33:  /* dup2 */
+	case 60:  /* exit */
+	case 231: /* exit_group */
+	case 292: /* dup3 */
+	case 436: /* close_range */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What a task is closing that has no readable stack, for it is on a CPU now. */
+static __always_inline __u32 running__closing(struct task_struct *task, __u32 flags, __s64 call)
+{
+	struct kthread *kthread;
+	struct worker *worker;
+
+	if (flags & PF_WQ_WORKER) {
+		kthread = BPF_CORE_READ(task, worker_private);
+		worker = BPF_CORE_READ(kthread, data);
+		return closing_function((__u64)BPF_CORE_READ(worker, current_func));
+	}
+	return !(flags & PF_KTHREAD) && may_close(call) ? VMLEAK_CLOSING_UNKNOWN
+							: VMLEAK_CLOSING_NONE;
 }
 
 static __always_inline bool is_watched(__u64 key)
@@ -68,12 +103,86 @@ static long step_ring(__u32 index, struct hold_walk *walk)
 
 	bpf_probe_read_kernel(&file, sizeof(file),
 			      (void *)rings +
-				      bpf_core_field_offset(struct io_uring_task, registered_rings) +
-				      index * sizeof(file));
+				  bpf_core_field_offset(struct io_uring_task, registered_rings) +
+				  index * sizeof(file));
 	if (file)
 		send_hold(walk->seq, file, VMLEAK_FILE_IO_URING, VMLEAK_HOLD_IO_URING_REGISTERED,
 			  walk->tgid);
 	return 0;
+}
+
+/* An internal entry that is a node: xa_is_node(). */
+static __always_inline bool entry_is_node(__u64 entry)
+{
+	return (entry & 3) == 2 && entry > 4096;
+}
+
+static __always_inline void send_submitter(struct seq_file *seq, __u64 entry, __u32 tgid)
+{
+	struct io_tctx_node *node = (struct io_tctx_node *)entry;
+	struct vmleak_file_hold_record record;
+
+	record__init(&record, VMLEAK_RECORD_FILE_HOLD);
+	record.hold = VMLEAK_HOLD_IO_URING_SUBMITTER;
+	record.holder = (__u64)BPF_CORE_READ(node, ctx);
+	record.tgid = tgid;
+	bpf_seq_write(seq, &record, sizeof(record));
+}
+
+/*
+ * Rings a task submits to: it knows them also when their descriptor is closed
+ * and only a mapping keeps them.
+ */
+static long step_xarray(__u32 index, struct hold_walk *hold)
+{
+	struct xarray_walk *walk;
+	__u32 zero = 0, level, slot;
+	struct xa_node *node;
+	__u64 entry = 0;
+
+	walk = bpf_map_lookup_elem(&xarray_scratch, &zero);
+	if (!walk)
+		return 1;
+	level = walk->level & (XARRAY_LEVELS - 1);
+	node = (struct xa_node *)walk->nodes[level];
+	slot = walk->slots[level];
+	if (slot >= XARRAY_SLOTS) {
+		if (!level)
+			return 1;
+		walk->level = level - 1;
+		return 0;
+	}
+	walk->slots[level] = slot + 1;
+	bpf_probe_read_kernel(&entry, sizeof(entry),
+			      (void *)node + bpf_core_field_offset(struct xa_node, slots) +
+				  slot * sizeof(entry));
+	if (!entry)
+		return 0;
+	if (!BPF_CORE_READ(node, shift)) {
+		send_submitter(hold->seq, entry, hold->tgid);
+	} else if (entry_is_node(entry) && level + 1 < XARRAY_LEVELS) {
+		level = (level + 1) & (XARRAY_LEVELS - 1);
+		walk->nodes[level] = entry - 2;
+		walk->slots[level] = 0;
+		walk->level = level;
+	}
+	return 0;
+}
+
+static __always_inline void send_submitted_rings(struct hold_walk *hold)
+{
+	struct io_uring_task *rings = hold->rings;
+	struct xarray_walk *walk;
+	__u64 head = (__u64)BPF_CORE_READ(rings, xa.xa_head);
+	__u32 zero = 0;
+
+	walk = bpf_map_lookup_elem(&xarray_scratch, &zero);
+	if (!walk || !entry_is_node(head)) /* an index is an address, so never the only entry 0 */
+		return;
+	walk->nodes[0] = head - 2;
+	walk->slots[0] = 0;
+	walk->level = 0;
+	bpf_loop(XARRAY_STEPS, step_xarray, hold, 0);
 }
 
 static __always_inline struct file *file_of_work(struct callback_head *work)
@@ -146,8 +255,10 @@ int iter__tasks(struct bpf_iter__task *ctx)
 		walk.tgid = record->tgid;
 		walk.seq = ctx->meta->seq;
 		walk.rings = BPF_CORE_READ(task, io_uring);
-		if (walk.rings)
+		if (walk.rings) {
 			bpf_loop(REGISTERED_RINGS, step_ring, &walk, 0);
+			send_submitted_rings(&walk);
+		}
 		walk.work = BPF_CORE_READ(task, task_works);
 		if (walk.work)
 			bpf_loop(PENDING_WORKS, step_work, &walk, 0);
@@ -156,6 +267,8 @@ int iter__tasks(struct bpf_iter__task *ctx)
 	record->stack_depth = stack_bytes > 0 ? (__u32)stack_bytes / sizeof(__u64) : 0;
 	bpf_loop(record->stack_depth, step_frame, &stack, 0);
 	record->closing = stack.closing;
+	if (!record->stack_depth && record->on_cpu)
+		record->closing = running__closing(task, record->flags, record->syscall);
 
 	if (!record->closing && !record->dumps_core &&
 	    !((record->flags & PF_EXITING) && !record->exit_state) && !is_watched(record->mm) &&

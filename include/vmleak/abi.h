@@ -38,6 +38,7 @@ enum vmleak_record_type {
 	VMLEAK_RECORD_VHOST,
 	VMLEAK_RECORD_OWN_FD,
 	VMLEAK_RECORD_EMBRYO,
+	VMLEAK_RECORD_KVM_VFIO,
 	VMLEAK_RECORD_WALK,
 };
 
@@ -110,7 +111,8 @@ struct vmleak_file {
 	__u32 f_mode;
 	__u64 i_ino;
 	__u32 s_dev;	/* kernel encoding: major << 20 | minor */
-	__u32 detail;	/* io-uring: registered files; kvm/vcpu-file: unused */
+	__u32 detail;	/* io-uring: registered files */
+	__s64 i_size;	/* bytes */
 	char name[VMLEAK_NAME_LEN];   /* of the dentry */
 	char module[VMLEAK_NAME_LEN]; /* owner of its file operations */
 };
@@ -196,6 +198,7 @@ struct vmleak_task_record {
 /* Kernel functions that mean "this task is closing files" when on a stack. */
 enum vmleak_closing {
 	VMLEAK_CLOSING_NONE,
+	VMLEAK_CLOSING_UNKNOWN, /* runs, in a system call that closes: no stack to read */
 	VMLEAK_CLOSING_TASK_WORK,
 	VMLEAK_CLOSING_EXIT_MMAP,
 	VMLEAK_CLOSING_DESTROY_VM,
@@ -294,6 +297,13 @@ struct vmleak_embryo_record {
 	__u64 sock;
 };
 
+/* A kvm-vfio device among a VM's devices. */
+struct vmleak_kvm_vfio_record {
+	struct vmleak_header header;
+	__u64 device; /* kvm_device */
+	__u64 kvm_vfio;
+};
+
 /* One of the reading process's own descriptors, opened to reach an object. */
 struct vmleak_own_fd_record {
 	struct vmleak_header header;
@@ -322,8 +332,8 @@ struct vmleak_walk_args {
 };
 
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_header) == 8, "header");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file) == 136, "file");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_fd_record) == 168, "fd");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file) == 144, "file");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_fd_record) == 176, "fd");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK_DEPTH, "task");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 112, "kvm");
 

@@ -114,8 +114,7 @@ void BookParts::add_virtual_machines() {
     }
     auto& kvm = node(NodeKind::kKvm, record.kvm, {}, facts);
     // The address alone is used again by a later VM.
-    kvm.instance =
-        hash(fmt::format("kvm/{:x}/{}", record.mm, facts.stats_id), record.kvm, 16);
+    kvm.instance = hash(fmt::format("kvm/{:x}/{}", record.mm, facts.stats_id), record.kvm, 16);
     kvm.name = facts.debugfs_name.empty() ? facts.stats_id : facts.debugfs_name;
     if (kvm.name.empty()) kvm.name = fmt::format("VM of process {}", record.userspace_pid);
     kvm.counters = {{"users_count", record.users_count, 0}};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,20 +18,30 @@ constexpr std::uint32_t kModeWrite = 0x2;  // FMODE_WRITE
 std::string path_of(const vmleak_file& file) {
   const std::string name = file.name;
   switch (file.file_type) {
-    case VMLEAK_FILE_KVM_CHARDEV: return "/dev/kvm";
-    case VMLEAK_FILE_VFIO_GROUP: return "/dev/vfio/" + name;
-    case VMLEAK_FILE_VFIO_CONTAINER: return "/dev/vfio/vfio";
-    case VMLEAK_FILE_IOMMUFD: return "/dev/iommu";
+    case VMLEAK_FILE_KVM_CHARDEV:
+      return "/dev/kvm";
+    case VMLEAK_FILE_VFIO_GROUP:
+      return "/dev/vfio/" + name;
+    case VMLEAK_FILE_VFIO_CONTAINER:
+      return "/dev/vfio/vfio";
+    case VMLEAK_FILE_IOMMUFD:
+      return "/dev/iommu";
     case VMLEAK_FILE_VHOST_NET:
     case VMLEAK_FILE_VHOST_VSOCK:
     case VMLEAK_FILE_VHOST_SCSI:
-    case VMLEAK_FILE_VHOST_VDPA: return "/dev/" + name;
-    case VMLEAK_FILE_TUN: return "/dev/net/tun";
-    case VMLEAK_FILE_SOCKET: return "socket:[" + std::to_string(file.i_ino) + "]";
+    case VMLEAK_FILE_VHOST_VDPA:
+      return "/dev/" + name;
+    case VMLEAK_FILE_TUN:
+      return "/dev/net/tun";
+    case VMLEAK_FILE_SOCKET:
+      return "socket:[" + std::to_string(file.i_ino) + "]";
     case VMLEAK_FILE_KVM_DEBUGFS:
-    case VMLEAK_FILE_KVM_DEBUGFS_MMU: return "debugfs file " + name;
-    case VMLEAK_FILE_IMAGE: return name;
-    default: return "anon_inode:" + name;
+    case VMLEAK_FILE_KVM_DEBUGFS_MMU:
+      return "debugfs file " + name;
+    case VMLEAK_FILE_IMAGE:
+      return name;
+    default:
+      return "anon_inode:" + name;
   }
 }
 
@@ -40,8 +53,10 @@ bool is_balanced(std::uint32_t type) {
     case VMLEAK_FILE_IMAGE:
     case VMLEAK_FILE_KVM_DEBUGFS:
     case VMLEAK_FILE_KVM_DEBUGFS_MMU:
-    case VMLEAK_FILE_KVM_CHARDEV: return false;
-    default: return true;
+    case VMLEAK_FILE_KVM_CHARDEV:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -104,8 +119,10 @@ void BookParts::keep_object(const vmleak_file& file, const NodeId& holder) {
     case VMLEAK_FILE_KVM_VCPU_STATS:
     case VMLEAK_FILE_KVM_GUEST_MEMFD:
     case VMLEAK_FILE_KVM_DEBUGFS:
-    case VMLEAK_FILE_KVM_DEBUGFS_MMU: return add_kvm_file(file, holder);
-    case VMLEAK_FILE_VFIO_GROUP: return refer(holder, id_of(file.object), "vfio-group/file");
+    case VMLEAK_FILE_KVM_DEBUGFS_MMU:
+      return add_kvm_file(file, holder);
+    case VMLEAK_FILE_VFIO_GROUP:
+      return refer(holder, id_of(file.object), "vfio-group/file");
     case VMLEAK_FILE_VFIO_CONTAINER:
       return refer(holder, id_of(file.object), "vfio-container/file");
     case VMLEAK_FILE_VFIO_DEVICE:
@@ -121,13 +138,15 @@ void BookParts::keep_object(const vmleak_file& file, const NodeId& holder) {
     case VMLEAK_FILE_IMAGE: {
       FileFacts facts;
       facts.path = file.name;  // the last part; /proc knows the rest
-      facts.device = file.s_dev;
+      facts.device = gnu_dev_makedev(file.s_dev >> 20, file.s_dev & 0xfffff);
+      facts.size_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(file.i_size, 0));
       facts.inode = file.i_ino;
       const NodeId image = node(NodeKind::kFile, file.object, {}, facts).id;
       find(file.object)->name = file.name;
       return refer(holder, image, "image/open-file");
     }
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -155,6 +174,8 @@ void BookParts::add_holds() {
     const auto* row = std::find_if(kHoldClasses.begin(), kHoldClasses.end(),
                                    [&hold](const auto& entry) { return entry.hold == hold.hold; });
     if (row == kHoldClasses.end()) continue;  // VMLEAK_HOLD_GROUP_OPENED: add_vfio()
+    const NodeId held = id_of(hold.file.file);
+    if (held.empty()) continue;  // a file of no interest
     NodeId holder = row->by_process ? process(hold.tgid) : id_of(hold.holder);
     if (hold.hold == VMLEAK_HOLD_KVM_VFIO) {
       // Released with the device's file; without one the VM itself keeps it.
@@ -168,8 +189,26 @@ void BookParts::add_holds() {
     }
     if (hold.hold == VMLEAK_HOLD_IO_URING_FIXED && holder.empty()) {
       holder = node(NodeKind::kIoUring, hold.holder, {}, IoUringFacts{}).id;
+      find(hold.holder)->name = "io_uring";
     }
-    refer(holder, id_of(hold.file.file), row->cls);
+    refer(holder, held, row->cls);
+  }
+  add_ring_submitters();
+}
+
+// A ring without an open file in sight lives by a mapping of its memory; the
+// task that submits to it is who has that.
+void BookParts::add_ring_submitters() {
+  std::set<NodeId> with_file;
+  for (const auto& reference : book_.references) {
+    if (reference.cls == "io-uring/ring-file") with_file.insert(reference.held);
+  }
+  std::set<std::pair<std::uint32_t, NodeId>> seen;
+  for (const auto& hold : records_.holds) {
+    if (hold.hold != VMLEAK_HOLD_IO_URING_SUBMITTER) continue;
+    const NodeId ring = id_of(hold.holder);
+    if (ring.empty() || with_file.contains(ring)) continue;
+    if (seen.emplace(hold.tgid, ring).second) refer(process(hold.tgid), ring, "io-uring/submitter");
   }
 }
 

@@ -56,6 +56,7 @@ class BookParts {
   void add_devices_of(const vmleak_vfio_group_record& group, bool listed);
   void add_dma_users(Node& container);
   void add_file_descriptors();
+  void add_ring_submitters();
   void add_system_calls();
 
   const KernelRecords& records_;
@@ -63,7 +64,7 @@ class BookParts {
   Book book_;
   std::unordered_map<std::uint64_t, std::size_t> by_address_;  // index in book_.nodes
   std::unordered_map<std::string, std::size_t> by_id_;
-  bool has_file_system_ = false;  // a VFIO device has an inode of its own
+  bool has_file_system_ = false;                  // a VFIO device has an inode of its own
   std::map<std::uint64_t, NodeId> device_files_;  // kvm_device -> its open file
   // Descriptors already counted: a table shared by several tasks is reported
   // once per task when its leader is a zombie.

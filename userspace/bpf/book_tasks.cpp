@@ -45,8 +45,8 @@ int weight(char state) {
 // System calls of x86-64 whose first argument is a descriptor that they keep a
 // reference on for their duration when the table is shared (fdget()).
 constexpr std::array<std::int64_t, 30> kDescriptorCalls = {
-    0,   1,   5,   8,   16,  17,  18,  19,  20,  32,  40,  42,  43,  44,  45,
-    46,  47,  72,  74,  75,  77,  187, 190, 217, 232, 262, 285, 295, 296, 426};
+    0,  1,  5,  8,  16, 17, 18,  19,  20,  32,  40,  42,  43,  44,  45,
+    46, 47, 72, 74, 75, 77, 187, 190, 217, 232, 262, 285, 295, 296, 426};
 // poll, select, epoll_wait, ppoll, pselect6, splice, io_getevents and the like:
 // they may keep any descriptor of their table.
 constexpr std::array<std::int64_t, 12> kManyDescriptorCalls = {7,   23,  270, 271, 275, 276,
@@ -59,10 +59,17 @@ bool contains(const std::array<std::int64_t, N>& calls, std::int64_t call) {
 
 ClosingReason closing_reason(const vmleak_task_record& task) {
   switch (task.closing) {
-    case VMLEAK_CLOSING_TASK_WORK: return ClosingReason::kTaskWork;
-    case VMLEAK_CLOSING_EXIT_MMAP: return ClosingReason::kExitMmap;
-    case VMLEAK_CLOSING_DESTROY_VM: return ClosingReason::kDestroyVm;
-    default: break;
+    case VMLEAK_CLOSING_TASK_WORK:
+      return ClosingReason::kTaskWork;
+    case VMLEAK_CLOSING_EXIT_MMAP:
+      return ClosingReason::kExitMmap;
+    case VMLEAK_CLOSING_DESTROY_VM:
+      return ClosingReason::kDestroyVm;
+    case VMLEAK_CLOSING_UNKNOWN:
+      if ((task.flags & kExiting) == 0 && task.dumps_core == 0) return ClosingReason::kUnknown;
+      break;
+    default:
+      break;
   }
   return task.dumps_core != 0 ? ClosingReason::kCoreDump : ClosingReason::kExiting;
 }

@@ -20,9 +20,8 @@ void BookParts::add_dma_users(Node& container) {
   auto& users = std::get<VfioContainerFacts>(container.facts).dma_users;
   for (const auto& record : records_.dma_users) {
     if (id_of(record.container) != container.id) continue;
-    const auto same = std::find_if(users.begin(), users.end(), [&record](const auto& user) {
-      return user.pid == record.tgid;
-    });
+    const auto same = std::find_if(users.begin(), users.end(),
+                                   [&record](const auto& user) { return user.pid == record.tgid; });
     if (same != users.end()) {
       same->bytes += record.bytes;
     } else {
@@ -86,8 +85,7 @@ void BookParts::add_vfio() {
     facts.number = record.number;
     facts.kvm = id_of(record.kvm);
     facts.container = id_of(record.container);
-    auto& group =
-        node(NodeKind::kVfioGroup, record.group, std::to_string(record.number), facts);
+    auto& group = node(NodeKind::kVfioGroup, record.group, std::to_string(record.number), facts);
     group.name = fmt::format("/dev/vfio/{}", record.number);
     group.counters = {{"drivers", record.drivers, 0},
                       {"container_users", record.container_users, 0},
@@ -115,15 +113,12 @@ void BookParts::add_iommu_groups() {
     facts.owner = id_of(record.owner);
     for (const auto& member : records_.iommu_members) {
       if (member.group != record.group) continue;
-      facts.members.push_back(
-          {member.name, {}, member.driver, member.driver_managed_dma != 0});
+      facts.members.push_back({member.name, {}, member.driver, member.driver_managed_dma != 0});
       if (member.driver[0] != '\0' && member.driver_managed_dma == 0) facts.viable = false;
     }
-    auto& group =
-        node(NodeKind::kIommuGroup, record.group, std::to_string(record.number), facts);
+    auto& group = node(NodeKind::kIommuGroup, record.group, std::to_string(record.number), facts);
     group.name = fmt::format("IOMMU group {}", record.number);
-    group.counters = {{"devices_kobj", record.devices_kobj, 0},
-                      {"owner_cnt", record.owner_cnt, 0}};
+    group.counters = {{"devices_kobj", record.devices_kobj, 0}, {"owner_cnt", record.owner_cnt, 0}};
     const NodeId id = group.id;
     refer(facts.owner, id, "iommu-group/vfio-owner");
     for (const auto& member : facts.members) {

@@ -36,11 +36,12 @@ struct KernelRecords {
   std::vector<vmleak_vhost_record> vhosts;
   std::vector<vmleak_own_fd_record> own_fds;
   std::vector<vmleak_embryo_record> embryos;
+  std::vector<vmleak_kvm_vfio_record> kvm_vfios;
   std::vector<vmleak_walk_record> walks;
 
   // What the walk found out beside the records.
-  std::map<std::uint64_t, std::uint64_t> kvm_of_device;   // kvm_device -> kvm
-  std::map<std::uint64_t, std::string> debugfs_names;     // kvm -> "PID-FD"
+  std::map<std::uint64_t, std::uint64_t> kvm_of_device;  // kvm_device -> kvm
+  std::map<std::uint64_t, std::string> debugfs_names;    // kvm -> "PID-FD"
   std::vector<Loss> losses;
   std::uint64_t files_walked = 0;
   std::uint64_t mappings_walked = 0;

@@ -26,8 +26,10 @@ bool is_mappable(std::uint32_t type) {
     case VMLEAK_FILE_VFIO_DEVICE:
     case VMLEAK_FILE_VFIO_CONTAINER:
     case VMLEAK_FILE_VFIO_GROUP:
-    case VMLEAK_FILE_IO_URING: return true;
-    default: return false;
+    case VMLEAK_FILE_IO_URING:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -259,9 +261,7 @@ class Walk {
     if (file.file_type == VMLEAK_FILE_SOCKET) {
       walk_socket(file.via, file.file);
     } else if (file.file_type == VMLEAK_FILE_IO_URING) {
-      if (rings_.insert(file.object).second) {
-        run(Run::kIoUring, file.object, 0, {NodeKind::kOpenFile});
-      }
+      learn_ring(file.object);
     } else if (is_vhost(file.file_type)) {
       run(Run::kVhost, file.file, file.file_type, {NodeKind::kMm, NodeKind::kOpenFile});
     } else if (file.file_type == VMLEAK_FILE_VFIO_CONTAINER) {
@@ -277,6 +277,12 @@ class Walk {
       if (vfio_devices_.insert(file.object).second) {
         run(Run::kVfioDevice, file.object, 0, {NodeKind::kVfioDevice});
       }
+    }
+  }
+
+  void learn_ring(std::uint64_t ring) {
+    if (ring != 0 && rings_.insert(ring).second) {
+      run(Run::kIoUring, ring, 0, {NodeKind::kOpenFile});
     }
   }
 
@@ -302,7 +308,12 @@ class Walk {
         learn_file(vmleak_file(records_.fds[next_fd_].file));
       }
       for (; next_hold_ < records_.holds.size(); ++next_hold_, more = true) {
-        learn_file(vmleak_file(records_.holds[next_hold_].file));
+        const auto& hold = records_.holds[next_hold_];
+        if (hold.hold == VMLEAK_HOLD_IO_URING_SUBMITTER) {
+          learn_ring(std::uint64_t(hold.holder));
+        } else {
+          learn_file(vmleak_file(hold.file));
+        }
       }
       for (; next_mapping_ < records_.mappings.size(); ++next_mapping_, more = true) {
         learn_file(vmleak_file(records_.mappings[next_mapping_].file));
@@ -314,13 +325,21 @@ class Walk {
   }
 
   void read_kvm_devices(std::uint64_t kvm) {
-    const auto holds = records_.holds.size();
+    const auto devices = records_.kvm_vfios.size();
     repeat(
         false, "the devices of a virtual machine", {NodeKind::kOpenFile},
         [this, kvm] { run(Run::kKvmDevices, kvm, 0, {NodeKind::kOpenFile}); },
-        [this, holds] { records_.holds.resize(holds); });
-    for (auto i = holds; i < records_.holds.size(); ++i) {
-      records_.kvm_of_device.emplace(records_.holds[i].holder, kvm);
+        [this, devices] { records_.kvm_vfios.resize(devices); });
+    for (auto i = devices; i < records_.kvm_vfios.size(); ++i) {
+      const auto device = records_.kvm_vfios[i];
+      records_.kvm_of_device.emplace(device.device, kvm);
+      const auto holds = records_.holds.size();
+      repeat(
+          false, "the files of a kvm-vfio device", {NodeKind::kOpenFile},
+          [this, &device] {
+            run(Run::kKvmVfio, device.kvm_vfio, device.device, {NodeKind::kOpenFile});
+          },
+          [this, holds] { records_.holds.resize(holds); });
     }
   }
 
@@ -384,6 +403,7 @@ class Walk {
         // The second pass reports what tasks hold once more.
         std::erase_if(records_.holds, [](const auto& hold) {
           return hold.hold == VMLEAK_HOLD_IO_URING_REGISTERED ||
+                 hold.hold == VMLEAK_HOLD_IO_URING_SUBMITTER ||
                  hold.hold == VMLEAK_HOLD_PENDING_FPUT;
         });
         next_hold_ = records_.holds.size();

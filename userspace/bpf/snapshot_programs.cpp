@@ -35,6 +35,7 @@ constexpr std::array kRunPrograms = std::to_array<RunProgram>({
     {Run::kVmList, "run__vm_list", &KernelAddresses::has_kvm},
     {Run::kKvm, "run__kvm", &KernelAddresses::has_kvm},
     {Run::kKvmDevices, "run__kvm_devices", &KernelAddresses::has_kvm},
+    {Run::kKvmVfio, "run__kvm_vfio", &KernelAddresses::has_kvm},
     {Run::kMappings, "run__mappings", nullptr},
     {Run::kMm, "run__mm", nullptr},
     {Run::kFile, "run__file", nullptr},
@@ -110,7 +111,7 @@ int take_record(void* context, void* data, std::size_t size) {
 struct SnapshotPrograms::State {
   Skeleton<snapshot_bpf> skeleton;
   RecordSink sink;
-  RingBuffer ring;  // hands records to sink
+  RingBuffer ring;                                 // hands records to sink
   std::array<int, kRunPrograms.size()> run_fds{};  // -1: not loaded
 };
 
@@ -122,7 +123,8 @@ void set_addresses(snapshot_bpf& skeleton, const KernelAddresses& addresses) {
   rodata.fput_work_address = addresses.fput_work;
   rodata.kvm_vm_fops_address = addresses.kvm_vm_fops;
   rodata.vendor_is_amd = addresses.has_kvm_amd;
-  std::copy_n(addresses.vfio.begin(), std::min(addresses.vfio.size(), std::size(rodata.vfio_addresses)),
+  std::copy_n(addresses.vfio.begin(),
+              std::min(addresses.vfio.size(), std::size(rodata.vfio_addresses)),
               std::begin(rodata.vfio_addresses));
   const auto ranges = std::min(addresses.closing.size(), std::size(rodata.closing_ranges));
   for (std::size_t i = 0; i < ranges; ++i) {
@@ -189,10 +191,10 @@ bool SnapshotPrograms::has(Run run) const {
 
 Status SnapshotPrograms::run(Run run, std::uint64_t address, std::uint64_t extra,
                              KernelRecords& out) {
-  const auto row = static_cast<std::size_t>(
-      std::find_if(kRunPrograms.begin(), kRunPrograms.end(),
-                   [run](const auto& entry) { return entry.run == run; }) -
-      kRunPrograms.begin());
+  const auto row =
+      static_cast<std::size_t>(std::find_if(kRunPrograms.begin(), kRunPrograms.end(),
+                                            [run](const auto& entry) { return entry.run == run; }) -
+                               kRunPrograms.begin());
   const int fd = state_->run_fds.at(row);
   if (fd < 0) return Error{fmt::format("run {}: not loaded", kRunPrograms.at(row).name)};
 
@@ -209,9 +211,8 @@ Status SnapshotPrograms::run(Run run, std::uint64_t address, std::uint64_t extra
 }
 
 Status SnapshotPrograms::iterate(Iterate iterate, std::uint32_t tgid, KernelRecords& out) {
-  const auto* row =
-      std::find_if(kIteratePrograms.begin(), kIteratePrograms.end(),
-                   [iterate](const auto& entry) { return entry.iterate == iterate; });
+  const auto* row = std::find_if(kIteratePrograms.begin(), kIteratePrograms.end(),
+                                 [iterate](const auto& entry) { return entry.iterate == iterate; });
   auto* program = bpf_object__find_program_by_name(state_->skeleton->obj, row->name);
   const auto what = fmt::format("iterate {}", bpf_program__section_name(program));
 
@@ -259,12 +260,8 @@ Status SnapshotPrograms::watch_inode(std::uint64_t inode) {
 
 void SnapshotPrograms::report_images(bool on) { state_->skeleton->bss->report_images = on; }
 
-std::uint64_t SnapshotPrograms::files_walked() const {
-  return state_->skeleton->bss->files_walked;
-}
+std::uint64_t SnapshotPrograms::files_walked() const { return state_->skeleton->bss->files_walked; }
 
-std::uint64_t SnapshotPrograms::records_lost() const {
-  return state_->skeleton->bss->records_lost;
-}
+std::uint64_t SnapshotPrograms::records_lost() const { return state_->skeleton->bss->records_lost; }
 
 }  // namespace vmleak

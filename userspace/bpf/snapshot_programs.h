@@ -52,6 +52,7 @@ class SnapshotPrograms {
     kVmList,
     kKvm,
     kKvmDevices,
+    kKvmVfio,
     kMappings,
     kMm,
     kFile,

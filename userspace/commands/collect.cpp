@@ -131,7 +131,8 @@ class BookSource {
       why += "; the kernel has no type information (BTF)";
     }
     coverage_.tier = Tier::kProc;
-    coverage_.families.push_back({"iterator", state, "", "holders and counters can't be read: " + why});
+    coverage_.families.push_back(
+        {"iterator", state, "", "holders and counters can't be read: " + why});
     no_counters_.what = "reference counts and hidden holders: " + why;
     no_counters_.count = 1;
   }
@@ -154,8 +155,7 @@ Result<Snapshot> collect_snapshot(const CollectOptions& options,
   snapshot.host = read_host_info(root);
   snapshot.versions.vmleak = VMLEAK_VERSION;
   snapshot.settle_ns = static_cast<std::uint64_t>(options.settle.count());
-  BookSource source(root, options,
-                    make_hash_key(read_machine_id(root), snapshot.host.boot_id));
+  BookSource source(root, options, make_hash_key(read_machine_id(root), snapshot.host.boot_id));
   for (int sample = 0; sample < kSamples; ++sample) {
     if (sample != 0 && !wait_for(options.settle / (kSamples - 1), options)) return interruption();
     auto book = source.take();

@@ -16,7 +16,7 @@ struct CollectOptions {
   std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
   std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
-  bool wait = true;                  // take further samples while there are suspects
+  bool wait = true;  // take further samples while there are suspects
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk
   // Polled while waiting; true ends the collection with an "interrupted" error.
   std::function<bool()> interrupted;

@@ -120,8 +120,8 @@ Node module_node(const KernelModule& module) {
 // Modules all of whose references are looked for, so that their count can be
 // balanced.  irqbypass, say, is kept by every interrupt producer and consumer.
 constexpr std::array<std::string_view, 8> kBalancedModules = {
-    "kvm", "kvm_amd", "kvm_intel", "vfio", "vfio_pci", "vfio_iommu_type1", "vhost_net",
-    "vhost_vsock"};
+    "kvm",      "kvm_amd",          "kvm_intel", "vfio",
+    "vfio_pci", "vfio_iommu_type1", "vhost_net", "vhost_vsock"};
 
 bool is_balanced(const std::string& name) {
   return std::find(kBalancedModules.begin(), kBalancedModules.end(), name) !=
@@ -146,15 +146,21 @@ void add_modules(const HostRoot& root, Book& book) {
     auto& node = node_of(module);
     node.instance = module.name;
     std::get<ModuleFacts>(node.facts).dependents = module.dependents;
-    if (module.refcount >= 0 && is_balanced(module.name)) node.counters = {{"refcount", module.refcount, 0}};
+    if (module.refcount >= 0 && is_balanced(module.name))
+      node.counters = {{"refcount", module.refcount, 0}};
   }
   for (const auto& module : *modules) {
     for (const auto& dependent : module.dependents) {
       KernelModule other;
       other.name = dependent;
       const NodeId holder = node_of(other).id;
-      book.references.push_back({holder, make_node_id(NodeKind::kModule, module.name), "refcount",
-                                 "module/dependent", 1, true, {}});
+      book.references.push_back({holder,
+                                 make_node_id(NodeKind::kModule, module.name),
+                                 "refcount",
+                                 "module/dependent",
+                                 1,
+                                 true,
+                                 {}});
     }
   }
 }

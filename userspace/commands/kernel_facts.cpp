@@ -60,7 +60,8 @@ constexpr std::string_view kVmxDestroy = "vmx_vm_destroy";
 constexpr std::string_view kAssignContainer = "vfio_device_assign_container";
 
 std::vector<std::string_view> wanted_symbols() {
-  std::vector<std::string_view> names = {kVmList, kVfio, kFputWork, kKvmVmFops, kVmxDestroy, kAssignContainer};
+  std::vector<std::string_view> names = {kVmList,    kVfio,       kFputWork,
+                                         kKvmVmFops, kVmxDestroy, kAssignContainer};
   for (const auto& row : kClosingFunctions) names.push_back(row.name);
   for (const auto& row : kParts) names.push_back(row.function);
   for (const auto& row : file_type_table()) {
@@ -96,10 +97,9 @@ void find_parts(const HostRoot& root, const KernelSymbols& symbols,
     }
     if (found.empty()) continue;  // not in this kernel, nothing to lose
     facts.addresses.*part.has = has_types(root, found.front());
-    facts.families.push_back(
-        family(part.name,
-               facts.addresses.*part.has ? FamilyState::kAttached : FamilyState::kMissing,
-               facts.addresses.*part.has ? "kernel memory" : "", part.lost_without));
+    facts.families.push_back(family(
+        part.name, facts.addresses.*part.has ? FamilyState::kAttached : FamilyState::kMissing,
+        facts.addresses.*part.has ? "kernel memory" : "", part.lost_without));
   }
 }
 
@@ -113,9 +113,9 @@ void find_vm_list(const KernelSymbols& symbols, const std::vector<std::string>& 
     return;
   }
   facts.addresses.vm_list = symbols.unique_address(kVmList);
-  facts.families.push_back(family(
-      kVmList, facts.addresses.vm_list != 0 ? FamilyState::kAttached : FamilyState::kMissing,
-      facts.addresses.vm_list != 0 ? "kallsyms" : "", kLost));
+  facts.families.push_back(
+      family(kVmList, facts.addresses.vm_list != 0 ? FamilyState::kAttached : FamilyState::kMissing,
+             facts.addresses.vm_list != 0 ? "kallsyms" : "", kLost));
 }
 
 void find_vfio_list(const KernelSymbols& symbols, KernelFacts& facts) {
@@ -124,10 +124,9 @@ void find_vfio_list(const KernelSymbols& symbols, KernelFacts& facts) {
   }
   if (!facts.addresses.has_vfio) return;
   const bool found = !facts.addresses.vfio.empty();
-  facts.families.push_back(family("vfio_group_list",
-                                  found ? FamilyState::kAttached : FamilyState::kMissing,
-                                  found ? "kallsyms" : "",
-                                  "VFIO groups are found through open files only"));
+  facts.families.push_back(
+      family("vfio_group_list", found ? FamilyState::kAttached : FamilyState::kMissing,
+             found ? "kallsyms" : "", "VFIO groups are found through open files only"));
 }
 
 }  // namespace

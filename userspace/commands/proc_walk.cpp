@@ -94,8 +94,7 @@ void read_descriptors(const HostRoot& root, std::int64_t pid, Book& book) {
 void read_debugfs_vms(const HostRoot& root, Book& book) {
   const auto debugfs = open_debugfs(root);
   if (!debugfs) {
-    book.losses.push_back(
-        {"VMs in debugfs: " + debugfs.error().message, 1, {NodeKind::kKvm}});
+    book.losses.push_back({"VMs in debugfs: " + debugfs.error().message, 1, {NodeKind::kKvm}});
     return;
   }
   const auto vms = list_debugfs_vms(debugfs->get());
@@ -140,11 +139,11 @@ Book read_proc(const HostRoot& root) {
 
 Result<Book> walk_proc(const HostRoot& root, std::chrono::milliseconds deadline,
                        const std::function<bool()>& interrupted) {
-  auto helper = HelperProcess::start(
-      "walk of /proc", answer_requests([&root](std::string_view /*request*/) {
-        const auto bytes = json::to_cbor(book_to_json(read_proc(root)));
-        return std::string(bytes.begin(), bytes.end());
-      }));
+  auto helper =
+      HelperProcess::start("walk of /proc", answer_requests([&root](std::string_view /*request*/) {
+                             const auto bytes = json::to_cbor(book_to_json(read_proc(root)));
+                             return std::string(bytes.begin(), bytes.end());
+                           }));
   if (!helper) return helper.error();
   auto bytes = helper->ask("walk", deadline, interrupted);
   if (!bytes) return bytes.error();

@@ -96,7 +96,7 @@ class WalkServer {
       if (!read) return "?";
       functions_.emplace(std::move(*read));
     }
-    return functions_->describe(address);
+    return functions_->describe(address - 1);  // a return address may lie behind its function
   }
 
   OpenedEntries open_entries() {
@@ -138,8 +138,7 @@ class WalkServer {
       opened.entries.vms.push_back({vm.handle.get(), vm.name, vm.pid});
     }
     if (error && facts_.addresses.vm_list == 0) {
-      opened.losses.push_back(
-          {"VMs without an open file: " + error->message, 1, {NodeKind::kKvm}});
+      opened.losses.push_back({"VMs without an open file: " + error->message, 1, {NodeKind::kKvm}});
     }
   }
 

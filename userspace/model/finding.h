@@ -28,7 +28,7 @@ struct Owner {
 struct Impact {
   std::uint64_t bytes = 0;
   std::vector<std::string> devices;  // PCI addresses
-  std::string text;                  // "next start fails: open /dev/vfio/42: Device or resource busy"
+  std::string text;  // "next start fails: open /dev/vfio/42: Device or resource busy"
 };
 
 struct ClassCount {
@@ -95,7 +95,7 @@ struct Finding {
   std::string id;    // stable while it is the same leak
   std::string rule;  // name of the rule that found it
   Verdict verdict = Verdict::kInconclusive;
-  std::string summary;  // one sentence to act on
+  std::string summary;               // one sentence to act on
   std::optional<std::string> since;  // RFC 3339
   Impact impact;
   ObjectRef object;

@@ -116,10 +116,10 @@ struct VmIdentity {
 struct ProcessFacts {
   std::int64_t pid = 0;  // thread group id
   std::string comm;
-  std::string state;          // as in /proc/PID/stat: "R", "S", "D", "Z", ...; worst of the threads
-  bool exiting = false;       // every live thread has PF_EXITING
-  std::int64_t threads = 0;   // threads that are not dead
-  NodeId mm;                  // empty for kernel threads and after exit_mm
+  std::string state;         // as in /proc/PID/stat: "R", "S", "D", "Z", ...; worst of the threads
+  bool exiting = false;      // every live thread has PF_EXITING
+  std::int64_t threads = 0;  // threads that are not dead
+  NodeId mm;                 // empty for kernel threads and after exit_mm
   std::uint64_t start_time_ns = 0;  // since boot
   std::string command_line;         // arguments joined by spaces, cut at 4096 bytes
   std::string cgroup;

@@ -15,8 +15,7 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"kvm/vcpu-file", kKvm, "users_count", false, "kvm_vm_ioctl", "kvm_vcpu_release"},
     {"kvm/device-file", kKvm, "users_count", false, "kvm_vm_ioctl", "kvm_device_release"},
     {"kvm/vm-stats-file", kKvm, "users_count", false, "kvm_vm_ioctl", "kvm_vm_stats_release"},
-    {"kvm/vcpu-stats-file", kKvm, "users_count", false, "kvm_vcpu_ioctl",
-     "kvm_vcpu_stats_release"},
+    {"kvm/vcpu-stats-file", kKvm, "users_count", false, "kvm_vcpu_ioctl", "kvm_vcpu_stats_release"},
     {"kvm/guest-memfd-file", kKvm, "users_count", false, "kvm_gmem_create", "kvm_gmem_release"},
     {"kvm/debugfs-file", kKvm, "users_count", false, "kvm_stat_data_open", "kvm_debugfs_release"},
     {"kvm/vfio-device", kKvm, "users_count", false, "vfio_device_get_kvm_safe",
@@ -31,8 +30,6 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
      "io_sqe_files_unregister"},
     {"file/io-uring-registered", kOpenFile, "f_count", false, "io_ringfd_register",
      "io_ringfd_unregister"},
-    {"file/io-uring-request", kOpenFile, "f_count", false, "io_file_get_normal", "io_put_file"},
-    {"file/aio-request", kOpenFile, "f_count", false, "io_submit_one", "iocb_destroy"},
     {"file/kvm-vfio", kOpenFile, "f_count", false, "kvm_vfio_set_attr", "kvm_vfio_release"},
     {"file/vfio-device-open", kOpenFile, "f_count", false, "vfio_df_open", "vfio_df_close"},
     {"file/vhost-backend", kOpenFile, "f_count", false, "vhost_net_ioctl", "vhost_net_release"},
@@ -84,8 +81,7 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
      "bpf_trampoline_unlink_prog"},
 
     {"io-uring/ring-file", kIoUring, "", false, "io_uring_setup", "io_uring_release"},
-    {"io-uring/submitter", kIoUring, "", false, "io_uring_add_tctx_node",
-     "io_uring_del_tctx_node"},
+    {"io-uring/submitter", kIoUring, "", false, "io_uring_add_tctx_node", "io_uring_del_tctx_node"},
 
     {"image/open-file", kFile, "", false, "do_dentry_open", "__fput"},
 });

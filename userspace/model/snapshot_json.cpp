@@ -51,19 +51,32 @@ constexpr std::array<std::pair<ClosingReason, std::string_view>, 6> kClosingReas
 template <class Visit>
 void with_facts_of(NodeKind kind, Visit visit) {
   switch (kind) {
-    case NodeKind::kKvm: return visit(KvmFacts{});
-    case NodeKind::kVfioGroup: return visit(VfioGroupFacts{});
-    case NodeKind::kVfioDevice: return visit(VfioDeviceFacts{});
-    case NodeKind::kVfioContainer: return visit(VfioContainerFacts{});
-    case NodeKind::kIommuGroup: return visit(IommuGroupFacts{});
-    case NodeKind::kMm: return visit(MmFacts{});
-    case NodeKind::kModule: return visit(ModuleFacts{});
-    case NodeKind::kFile: return visit(FileFacts{});
-    case NodeKind::kOpenFile: return visit(OpenFileFacts{});
-    case NodeKind::kProcess: return visit(ProcessFacts{});
-    case NodeKind::kKernelThread: return visit(ProcessFacts{});
-    case NodeKind::kIoUring: return visit(IoUringFacts{});
-    case NodeKind::kDriver: return visit(DriverFacts{});
+    case NodeKind::kKvm:
+      return visit(KvmFacts{});
+    case NodeKind::kVfioGroup:
+      return visit(VfioGroupFacts{});
+    case NodeKind::kVfioDevice:
+      return visit(VfioDeviceFacts{});
+    case NodeKind::kVfioContainer:
+      return visit(VfioContainerFacts{});
+    case NodeKind::kIommuGroup:
+      return visit(IommuGroupFacts{});
+    case NodeKind::kMm:
+      return visit(MmFacts{});
+    case NodeKind::kModule:
+      return visit(ModuleFacts{});
+    case NodeKind::kFile:
+      return visit(FileFacts{});
+    case NodeKind::kOpenFile:
+      return visit(OpenFileFacts{});
+    case NodeKind::kProcess:
+      return visit(ProcessFacts{});
+    case NodeKind::kKernelThread:
+      return visit(ProcessFacts{});
+    case NodeKind::kIoUring:
+      return visit(IoUringFacts{});
+    case NodeKind::kDriver:
+      return visit(DriverFacts{});
   }
 }
 
