@@ -55,15 +55,13 @@ Closers find_closers(const AuditContext& context, const std::set<std::int64_t>& 
     readable = readable || task.reason != ClosingReason::kUnknown;
   }
   out.unreadable = !out.owners.empty() && !readable;
-  if (out.owners.empty()) {
-    for (const auto& sample : unchanged) {
-      const auto& tasks = sample.book().closing_tasks;
-      out.earlier = out.earlier || std::any_of(tasks.begin(), tasks.end(), [&](const auto& task) {
-                      return is_owner(task, pids);
-                    });
-    }
-  }
   return out;
+}
+
+bool has_closing_owner(const Sample& sample, const std::set<std::int64_t>& pids) {
+  const auto& tasks = sample.book().closing_tasks;
+  return std::any_of(tasks.begin(), tasks.end(),
+                     [&](const ClosingTask& task) { return is_owner(task, pids); });
 }
 
 std::set<std::int64_t> owner_pids(const Sample& sample, const Cause& cause) {

@@ -21,9 +21,6 @@ struct Closers {
   // passed the file.
   std::vector<ClosingTask> strangers;
   bool unreadable = false;  // some owner only may be closing: its stack can't be read
-  bool earlier = false;     // an owner was closing in an earlier sample, none is now
-
-  [[nodiscard]] bool none() const { return owners.empty() && strangers.empty() && !earlier; }
 };
 
 // `pids`: processes and tasks that the object is known to belong to; empty when
@@ -33,6 +30,9 @@ struct Closers {
 // does not have it now.
 Closers find_closers(const AuditContext& context, const std::set<std::int64_t>& pids,
                      std::size_t samples);
+
+// One of these was closing in this sample.
+bool has_closing_owner(const Sample& sample, const std::set<std::int64_t>& pids);
 
 // Whoever the objects of a cause are known to belong to.
 std::set<std::int64_t> owner_pids(const Sample& sample, const Cause& cause);

@@ -41,11 +41,6 @@ bool closers_decide(const AuditContext& context, const Suspicion& suspicion,
     out.verdict = Verdict::kInconclusive;
     return true;
   }
-  if (closers.earlier) {
-    out.evidence.push_back({"closing task", "its process was still closing a moment ago"});
-    out.verdict = Verdict::kInconclusive;
-    return true;
-  }
   if (suspicion.shared_counter && every_sample_has_closers(context, stability)) {
     out.evidence.push_back({"closing task", "some task was closing files in every sample"});
     out.verdict = Verdict::kInconclusive;
@@ -233,10 +228,18 @@ class CauseJudge {
 }  // namespace
 
 Judgement judge(const AuditContext& context, const Suspicion& suspicion) {
-  const auto stability = observe(context, suspicion.as_now);
+  // Settling begins when the object's own tasks are done.
+  bool was_closing = false;
+  const auto stability = observe(context, [&](const Sample& sample) {
+    was_closing = has_closing_owner(sample, suspicion.owners);
+    return !was_closing && suspicion.as_now(sample);
+  });
   Judgement out;
   if (closers_decide(context, suspicion, stability, out)) return out;
   out.evidence.push_back({"samples", describe(stability, context)});
+  if (was_closing) {
+    out.evidence.push_back({"closing task", "its process was still closing a moment ago"});
+  }
   const bool hidden = losses_decide(context, suspicion.kind, out);
   out.verdict = stability.settled && !hidden ? Verdict::kLeaked : Verdict::kInconclusive;
   return out;

@@ -170,4 +170,8 @@ std::vector<const Balance*> unexplained_at(const Graph& graph, const Liveness& l
   return counters;
 }
 
+std::vector<Cause> trace_causes(const Graph& graph, const Liveness& liveness) {
+  return Trace(graph, liveness).run();
+}
+
 }  // namespace vmleak

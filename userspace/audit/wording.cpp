@@ -17,6 +17,7 @@ std::uint64_t dma_bytes(const VfioContainerFacts& facts) {
 }
 
 std::string mm_text(const Node& node) {
+  if (node.name.starts_with("address space")) return node.name;
   const auto& facts = facts_of<MmFacts>(node);
   const auto comm = facts.owner_comm.empty() ? std::string("a process") : facts.owner_comm;
   return facts.owner_pid == 0 ? fmt::format("address space of {}", comm)
@@ -91,10 +92,8 @@ std::string node_text(const Graph& graph, NodeIndex index) {
       return mm_text(node);
     case NodeKind::kVfioGroup:
       return group_text(node);
-    case NodeKind::kVfioDevice: {
-      const auto& address = facts_of<VfioDeviceFacts>(node).pci_address;
-      return address.empty() ? named("VFIO device") : "VFIO device " + address;
-    }
+    case NodeKind::kVfioDevice:
+      return named("VFIO device");
     case NodeKind::kIommuGroup:
       return fmt::format("IOMMU group {}", facts_of<IommuGroupFacts>(node).number);
     case NodeKind::kModule:
@@ -108,7 +107,7 @@ std::string node_text(const Graph& graph, NodeIndex index) {
     case NodeKind::kKernelThread:
       return "kernel thread " + process_text(node);
     case NodeKind::kVfioContainer:
-      return "VFIO container";
+      return node.name.starts_with("VFIO container") ? node.name : "VFIO container";
     case NodeKind::kIoUring:
       return "io_uring";
     case NodeKind::kDriver:

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "model/snapshot_json.h"
+
+namespace vmleak {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+Node make_node(NodeKind kind, std::string id, Facts facts, std::vector<Counter> counters = {}) {
+  Node node;
+  node.id = make_node_id(kind, id);
+  node.kind = kind;
+  node.name = "name of " + id;
+  node.instance = "instance of " + id;
+  node.counters = std::move(counters);
+  node.facts = std::move(facts);
+  return node;
+}
+
+ProcessFacts kernel_thread_facts() {
+  ProcessFacts facts;
+  facts.pid = 60;
+  facts.comm = "vhost-4711";
+  return facts;
+}
+
+// Every field of every kind has a value of its own.
+Book full_book() {
+  Book book;
+  book.time_ns = 1'767'225'600'123'456'789;
+  book.nodes = {
+      make_node(NodeKind::kKvm, "1",
+                KvmFacts{4711, "kvm-4711", "4711-11", "mm:1", 4, 2ULL << 30, true},
+                {{"users_count", 7, 2}}),
+      make_node(NodeKind::kVfioGroup, "42",
+                VfioGroupFacts{42, "iommu_group:42", "open_file:1", "kvm:1", "vfio_container:1"}),
+      make_node(NodeKind::kVfioDevice, "0000:8a:00.0",
+                VfioDeviceFacts{"0000:8a:00.0", "vfio-pci", "vfio_group:42", "kvm:1", false}),
+      make_node(NodeKind::kVfioContainer, "1",
+                VfioContainerFacts{"vfio_iommu_type1", {{4711, "qemu", "mm:1", true, 1ULL << 40}}}),
+      make_node(NodeKind::kIommuGroup, "42",
+                IommuGroupFacts{
+                    42, {{"0000:8a:00.0", "NVIDIA", "vfio-pci", true}}, "vfio_group:42", false}),
+      make_node(NodeKind::kMm, "1", MmFacts{4711, "qemu", 1ULL << 33}, {{"mm_users", -1, 0}}),
+      make_node(NodeKind::kModule, "vfio", ModuleFacts{{"vfio_pci", "vfio_iommu_type1"}}),
+      make_node(NodeKind::kFile, "8:1", FileFacts{"/a \"b\"\n\xc3\xbc.qcow2", 8, 1, 99, true}),
+      make_node(NodeKind::kOpenFile, "1", OpenFileFacts{"kvm/vm-file", "anon_inode:kvm-vm", true}),
+      make_node(NodeKind::kProcess, "4711",
+                ProcessFacts{4711,
+                             "qemu",
+                             "D",
+                             true,
+                             3,
+                             "mm:1",
+                             UINT64_MAX,
+                             "qemu -m 2G",
+                             "/a/b",
+                             "a.service",
+                             "pod-uid",
+                             {"gpu-07", "5b1e0c2a", "qemu", "cgroup"}}),
+      make_node(NodeKind::kKernelThread, "60", kernel_thread_facts()),
+      make_node(NodeKind::kIoUring, "1", IoUringFacts{8}),
+      make_node(NodeKind::kDriver, "vfio-pci", DriverFacts{}),
+  };
+  book.nodes[0].address = 0xffff'8881'0000'0000;
+  book.references = {
+      {"open_file:1", "kvm:1", "users_count", "kvm/vm-file", 1, true, "detail"},
+      {"process:4711", "open_file:1", "f_count", "file/in-syscall", 2, false, "in ioctl"},
+  };
+  book.closing_tasks = {
+      {4713, 4711, "qemu", "D", ClosingReason::kExitMmap, {"exit_mmap", "mmput"}, false},
+      {60, 60, "kworker", "R", ClosingReason::kTaskWork, {}, true}};
+  book.losses = {{"mappings: list changed", 3, {NodeKind::kMm, NodeKind::kOpenFile}},
+                 {"everything", 1, {}}};
+  book.files_walked = 41'207;
+  book.mappings_walked = 912;
+  return book;
+}
+
+Snapshot full_snapshot() {
+  Snapshot snapshot;
+  snapshot.host = {"host", "6.12.0", "3f0d7d3c-0c1e-4d6a-9a55-6f3f6f1f5d10"};
+  snapshot.versions = {"0.1.0", "7.2.0", "9.0.0"};
+  snapshot.coverage.tier = Tier::kSnapshot;
+  snapshot.coverage.armed_since = "2026-01-01T00:00:00Z";
+  snapshot.coverage.families = {{"vm_list", FamilyState::kAttached, "iterator", "VMs"}};
+  snapshot.samples = {full_book(), Book{}};
+  snapshot.settle_ns = 10'000'000'000;
+  return snapshot;
+}
+
+TEST(SnapshotJson, LeadsBackToTheSameSnapshot) {
+  const auto text = snapshot_to_json(full_snapshot()).dump();
+  const auto read = snapshot_from_text(text);
+  ASSERT_TRUE(read) << read.error().message;
+  // All that is written is read: what is read is written as the same document.
+  EXPECT_EQ(snapshot_to_json(*read).dump(), text);
+}
+
+TEST(SnapshotJson, KeepsValues) {
+  const auto read = snapshot_from_text(snapshot_to_json(full_snapshot()).dump());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->settle_ns, 10'000'000'000U);
+  ASSERT_EQ(read->samples.size(), 2U);
+  const auto& book = read->samples[0];
+  EXPECT_EQ(book.time_ns, 1'767'225'600'123'456'789U);
+  ASSERT_EQ(book.nodes.size(), full_book().nodes.size());
+  for (std::size_t i = 0; i < book.nodes.size(); ++i) {
+    EXPECT_EQ(book.nodes[i].facts.index(), full_book().nodes[i].facts.index());
+  }
+  const auto& kvm = std::get<KvmFacts>(book.nodes[0].facts);
+  EXPECT_EQ(kvm.memory_bytes, 2ULL << 30);
+  EXPECT_TRUE(kvm.dying);
+  EXPECT_EQ(book.nodes[0].address, 0xffff'8881'0000'0000U);
+  EXPECT_EQ(std::get<ProcessFacts>(book.nodes[9].facts).start_time_ns, UINT64_MAX);
+  EXPECT_FALSE(book.references[1].certain);
+  EXPECT_EQ(book.closing_tasks[0].reason, ClosingReason::kExitMmap);
+  EXPECT_TRUE(book.losses[1].kinds.empty());
+}
+
+TEST(SnapshotJson, LeavesOutAddressesThatWereNotAskedFor) {
+  auto snapshot = full_snapshot();
+  snapshot.samples[0].nodes[0].address = 0;
+  EXPECT_FALSE(snapshot_to_json(snapshot)["samples"][0]["nodes"][0].contains("address"));
+}
+
+TEST(SnapshotJson, UsesNames) {
+  const auto document = snapshot_to_json(full_snapshot());
+  EXPECT_EQ(document["schema"], "vmleak.snapshot/1");
+  EXPECT_EQ(document["coverage"]["tier"], "snapshot");
+  EXPECT_EQ(document["samples"][0]["nodes"][1]["kind"], "vfio_group");
+  EXPECT_EQ(document["samples"][0]["closing_tasks"][0]["reason"], "exit_mmap");
+}
+
+TEST(BookJson, LeadsBackToTheSameBook) {
+  const auto document = book_to_json(full_book());
+  const auto read = book_from_json(document);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(book_to_json(*read), document);
+}
+
+std::string error_of(std::string_view text) {
+  const auto read = snapshot_from_text(text);
+  return read ? "no error" : read.error().message;
+}
+
+TEST(BadSnapshot, IsNotJson) {
+  EXPECT_EQ(error_of(""), "not a JSON document");
+  EXPECT_EQ(error_of("{"), "not a JSON document");
+  EXPECT_EQ(error_of("\x7f"
+                     "ELF"),
+            "not a JSON document");
+  const auto text = snapshot_to_json(full_snapshot()).dump();
+  EXPECT_EQ(error_of(text.substr(0, text.size() / 2)), "not a JSON document");
+}
+
+TEST(BadSnapshot, IsAnotherDocument) {
+  EXPECT_THAT(error_of("{}"), HasSubstr("not a vmleak snapshot"));
+  EXPECT_THAT(error_of("[]"), HasSubstr("not a vmleak snapshot"));
+  EXPECT_THAT(error_of("42"), HasSubstr("not a vmleak snapshot"));
+  EXPECT_THAT(error_of(R"({"schema": "vmleak.audit/1"})"), HasSubstr("vmleak.audit/1"));
+  EXPECT_THAT(error_of(R"({"schema": 1})"), HasSubstr("its schema is 1"));
+}
+
+struct Damage {
+  std::string name;
+  std::function<void(json&)> apply;
+  std::string error;
+};
+
+class DamagedSnapshot : public ::testing::TestWithParam<Damage> {};
+
+TEST_P(DamagedSnapshot, IsRefusedWithTheReason) {
+  auto document = snapshot_to_json(full_snapshot());
+  GetParam().apply(document);
+  EXPECT_THAT(error_of(document.dump()), HasSubstr(GetParam().error));
+}
+
+json& first_node(json& document) { return document["samples"][0]["nodes"][0]; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Damages, DamagedSnapshot,
+    ::testing::Values(
+        Damage{"NoHost", [](json& d) { d.erase("host"); }, "host"},
+        Damage{"NoSamples", [](json& d) { d["samples"] = json::array(); }, "no samples"},
+        Damage{"SamplesAreText", [](json& d) { d["samples"] = "none"; }, "array"},
+        Damage{"UnknownTier", [](json& d) { d["coverage"]["tier"] = "magic"; }, "magic"},
+        Damage{"UnknownKind", [](json& d) { first_node(d)["kind"] = "vfio"; }, "\"vfio\""},
+        Damage{"FactsOfAnotherKind", [](json& d) { first_node(d)["kind"] = "vfio_group"; },
+               "number"},
+        Damage{"NoFacts", [](json& d) { first_node(d).erase("facts"); }, "facts"},
+        Damage{"CounterIsText", [](json& d) { first_node(d)["counters"][0]["value"] = "seven"; },
+               "number"},
+        Damage{"UnknownReason",
+               [](json& d) { d["samples"][0]["closing_tasks"][0]["reason"] = "tired"; }, "tired"},
+        Damage{"UnknownLostKind",
+               [](json& d) { d["samples"][0]["losses"][0]["kinds"][0] = "luck"; }, "luck"},
+        Damage{"DanglingHolder",
+               [](json& d) { d["samples"][0]["references"][0]["holder"] = "process:1"; },
+               "unknown node \"process:1\""},
+        Damage{"DanglingHeld", [](json& d) { d["samples"][0]["references"][0]["held"] = "kvm:2"; },
+               "unknown node \"kvm:2\""},
+        Damage{"TwoNodesWithOneId",
+               [](json& d) { d["samples"][0]["nodes"].push_back(first_node(d)); },
+               "two nodes have the id \"kvm:1\""}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(BadBook, IsRefusedWithTheReason) {
+  auto document = book_to_json(full_book());
+  document["references"][0]["held"] = "kvm:9";
+  const auto read = book_from_json(document);
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message, HasSubstr("kvm:9"));
+  EXPECT_FALSE(book_from_json(json("text")));
+  EXPECT_FALSE(book_from_json(json(nullptr)));
+}
+
+}  // namespace
+}  // namespace vmleak
