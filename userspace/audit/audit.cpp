@@ -2,7 +2,7 @@
 #include "audit/audit.h"
 
 #include <algorithm>
-#include <utility>
+#include <span>
 
 #include "audit/context.h"
 #include "audit/rules.h"
@@ -19,7 +19,7 @@ AuditReport audit(const Snapshot& snapshot, const AuditOptions& options) {
   report.coverage = snapshot.coverage;
   if (snapshot.samples.empty()) return report;
 
-  const AuditContext context(snapshot, options);
+  const AuditContext context(snapshot, snapshot.samples, options);
   const auto& book = context.now().book();
   report.time = rfc3339(book.time_ns);
   report.losses = book.losses;
@@ -32,10 +32,9 @@ AuditReport audit(const Snapshot& snapshot, const AuditOptions& options) {
 }
 
 bool has_suspects(const Book& book) {
-  Snapshot snapshot;
-  snapshot.samples.push_back(book);
+  const Snapshot nothing_else;
   const AuditOptions options{true};
-  const AuditContext context(snapshot, options);
+  const AuditContext context(nothing_else, std::span(&book, 1), options);
   const auto table = rules();
   return std::any_of(table.begin(), table.end(),
                      [&](const Rule& rule) { return !rule.find(context, {}).empty(); });

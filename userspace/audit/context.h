@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "audit/audit.h"
@@ -22,11 +23,13 @@ struct Sample {
   std::vector<Cause> causes;
 };
 
-// What every rule sees.  Does not own the snapshot.
+// What every rule sees.  Does not own the snapshot nor the books, which are the
+// snapshot's samples or one book that is not yet part of it.
 struct AuditContext {
-  AuditContext(const Snapshot& from, const AuditOptions& with) : snapshot(from), options(with) {
-    samples.reserve(from.samples.size());
-    for (const auto& book : from.samples) samples.emplace_back(book);
+  AuditContext(const Snapshot& from, std::span<const Book> books, const AuditOptions& with)
+      : snapshot(from), options(with) {
+    samples.reserve(books.size());
+    for (const auto& book : books) samples.emplace_back(book);
   }
 
   // The present.  There is one: nobody makes a context of a snapshot without

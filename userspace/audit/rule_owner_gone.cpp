@@ -53,10 +53,13 @@ std::string last_user(const std::optional<Owner>& owner) {
   return owner && !owner->name.empty() ? "; last used by " + last_user_text(*owner) : "";
 }
 
-// Through what it is kept, when that is not the object's own file.
-std::string through(const Finding& finding) {
-  if (finding.holders.empty()) return "";
-  const auto& chain = finding.holders.front().chain;
+// Through what a process keeps it: "/dev/vhost-net, fd 18".
+std::string through(const Finding& finding, std::int64_t pid) {
+  const auto holder =
+      std::find_if(finding.holders.begin(), finding.holders.end(),
+                   [pid](const auto& entry) { return entry.chain.back().pid == pid; });
+  if (holder == finding.holders.end()) return "";
+  const auto& chain = holder->chain;
   const auto& last = chain.back();
   if (chain.size() < 2) return last.detail.empty() ? "" : " by " + last.detail;
   const auto way = last.detail.empty() ? "" : fmt::format(", {}", last.detail);
@@ -133,19 +136,34 @@ class FindingMaker {
     const auto user = last_user(finding.owner);
     switch (finding.verdict) {
       case Verdict::kLeaked: {
-        const auto& root = cause_.kernel.front();
+        const auto& root = main_root();
         const auto where = root.node == cause_.primary ? "it" : "its " + text(root.node);
         return fmt::format("{} is not given back: {} to {} that nobody holds{}", object,
                            count_text(unexplained_references(root), "reference"), where, user);
       }
-      case Verdict::kHeld:
-        return fmt::format("{} keeps {}{}: close it there{}", text(cause_.running.front()), object,
-                           through(finding), user);
+      case Verdict::kHeld: {
+        const auto holder = cause_.running.front();
+        const auto pid = facts_of<ProcessFacts>(sample_.graph.node(holder)).pid;
+        return fmt::format("{}{} keeps {}{}: close it there{}", text(holder), others_text(), object,
+                           through(finding, pid), user);
+      }
       case Verdict::kReleasing:
         return fmt::format("{} is on its way out{}{}", object, closing_text(), user);
       default:
         return inconclusive_summary(object) + user;
     }
+  }
+
+  const Cause::KernelRoot& main_root() const {
+    const auto on_object =
+        std::find_if(cause_.kernel.begin(), cause_.kernel.end(),
+                     [this](const Cause::KernelRoot& root) { return root.node == cause_.primary; });
+    return on_object == cause_.kernel.end() ? cause_.kernel.front() : *on_object;
+  }
+
+  std::string others_text() const {
+    const auto others = cause_.running.size() - 1;
+    return others == 0 ? "" : fmt::format(" (and {} more)", others);
   }
 
   std::string closing_text() const {
@@ -159,7 +177,7 @@ class FindingMaker {
   std::string inconclusive_summary(const std::string& object) const {
     if (!cause_.kernel.empty()) {
       return fmt::format("{} has {} that nobody is seen to hold, which may not last", object,
-                         count_text(unexplained_references(cause_.kernel.front()), "reference"));
+                         count_text(unexplained_references(main_root()), "reference"));
     }
     if (!cause_.running.empty()) {
       return fmt::format("{} keeps {}, which may not last", text(cause_.running.front()), object);
