@@ -109,6 +109,17 @@ TEST(Owner, IsNotAProcessThatGotItsPid) {
   EXPECT_EQ(finding.owner->pid, 4711);
 }
 
+TEST(Owner, IsNamedAfterItsDmaMappingRatherThanTheVmsLabel) {
+  TestHost host;
+  const auto vm = host.vm_with_device(4711, 42);
+  host.hide(vm.device_file);
+  host.dies(4711);
+  const auto finding = only_finding(host);
+  ASSERT_TRUE(finding.owner);
+  EXPECT_EQ(finding.owner->name, "qemu-system-x86");
+  EXPECT_EQ(finding.owner->source, "DMA mapping");
+}
+
 TEST(Chains, AreBounded) {
   TestHost host;
   const auto vm = host.vm(4711);

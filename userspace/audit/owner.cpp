@@ -9,6 +9,9 @@
 namespace vmleak {
 namespace {
 
+// Owner::source when only struct kvm is left to say who it was.
+constexpr std::string_view kLabelOnly = "kvm";
+
 Owner owner_from_process(const Node& process, OwnerState state) {
   const auto& facts = facts_of<ProcessFacts>(process);
   if (facts.vm.name.empty() && facts.vm.uuid.empty()) {
@@ -47,7 +50,7 @@ std::optional<Owner> gone_vm_owner(const Sample& sample, NodeIndex vm) {
   owner.state = OwnerState::kGone;
   if (owner.name.empty()) {
     owner.name = node.name.empty() ? facts.stats_id : node.name;
-    owner.source = "kvm";
+    owner.source = kLabelOnly;
   }
   if (facts.creator_pid != 0) owner.pid = facts.creator_pid;
   return owner;
@@ -112,15 +115,15 @@ std::optional<Owner> owner_of(const Sample& sample, NodeIndex object) {
 }
 
 std::optional<Owner> owner_of(const Sample& sample, const Cause& cause) {
-  if (auto owner = owner_of(sample, cause.primary)) return owner;
-  // The VM knows most about its owner, then the DMA mappings.
-  for (const auto kind : {NodeKind::kKvm, NodeKind::kVfioContainer, NodeKind::kMm}) {
-    for (const auto object : cause.objects) {
-      if (sample.graph.kind(object) != kind) continue;
-      if (auto owner = owner_of(sample, object)) return owner;
-    }
+  auto best = owner_of(sample, cause.primary);
+  // A VM's label says less than the name of a process that used it.
+  const auto says_little = [&] { return !best || best->source == kLabelOnly; };
+  for (const auto object : cause.objects) {
+    if (!says_little()) break;
+    auto owner = owner_of(sample, object);
+    if (owner && (!best || owner->source != kLabelOnly)) best = std::move(owner);
   }
-  return std::nullopt;
+  return best;
 }
 
 std::string last_user_text(const Owner& owner) {

@@ -134,8 +134,7 @@ std::string consequence_text(const Graph& graph, NodeIndex index) {
       return fmt::format("{} stay mapped", bytes == 0 ? "its pages" : bytes_text(bytes));
     }
     case NodeKind::kKvm:
-      return fmt::format("its {} stay in the kernel",
-                         count_text(facts_of<KvmFacts>(node).vcpus, "vCPU"));
+      return fmt::format("its vCPUs ({}) stay in the kernel", facts_of<KvmFacts>(node).vcpus);
     case NodeKind::kFile:
       return "is kept open by the same holder";
     default:
