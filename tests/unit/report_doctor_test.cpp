@@ -27,7 +27,7 @@ TEST(DoctorText, SaysWhatWorksAndWhatIsLost) {
   EXPECT_THAT(text, HasSubstr("  attached   files                iter/task_file\n"));
   EXPECT_THAT(text, HasSubstr("  missing    vm_list              -\n"
                               "             lost: VMs without any file or debugfs entry\n"));
-  EXPECT_THAT(text, HasSubstr("1 of 2 capabilities are not available.\n"));
+  EXPECT_THAT(text, HasSubstr("Not available: 1 of 2.\n"));
 }
 
 TEST(DoctorJson, HasTheSameCoverageObjectAsAnAudit) {

@@ -31,7 +31,12 @@ void handle_signals() {
   struct sigaction action {};
   action.sa_handler = remember_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    sigaction(number, nullptr, &before);
+    const bool nohup = number == SIGHUP && before.sa_handler == SIG_IGN;
+    if (!nohup) sigaction(number, &action, nullptr);
+  }
   // A reader that went away is an error of write(), not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
 }

@@ -62,9 +62,9 @@ std::string doctor_text(const Coverage& coverage, const HostInfo& host, const Ve
     if (!family.lost_without.empty()) page.row("", "lost: " + family.lost_without);
   }
   page.blank();
-  page.paragraph(missing == 0 ? "Nothing is missing."
-                              : fmt::format("{} of {} capabilities are not available.", missing,
-                                            coverage.families.size()));
+  page.paragraph(missing == 0
+                     ? "Nothing is missing."
+                     : fmt::format("Not available: {} of {}.", missing, coverage.families.size()));
   return page.text();
 }
 
