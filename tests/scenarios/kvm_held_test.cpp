@@ -78,7 +78,7 @@ TEST_F(KvmHeld, InFlight) {
   });
   vmm.kill();
   const auto finding = expect_held_by(receiver.pid());
-  EXPECT_TRUE(finding.passes_through("flight"));
+  EXPECT_TRUE(finding.mentions("file/in-flight"));
 }
 
 TEST_F(KvmHeld, InFlightInASocketThatIsInFlight) {

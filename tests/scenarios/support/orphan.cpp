@@ -10,6 +10,7 @@
 #include <string>
 
 #include "support/check.h"
+#include "support/wait.h"
 
 namespace vmleak::scenarios {
 
@@ -27,7 +28,9 @@ void Orphan::kill() {
   if (reaped_) return;
   reaped_ = true;
   ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  // Its parent is this process by now, or still the actor, which does not care.
+  wait_until("the heir to be dead",
+             [this] { return ::waitpid(pid_, nullptr, WNOHANG) > 0 || ::kill(pid_, 0) != 0; });
 }
 
 }  // namespace vmleak::scenarios
