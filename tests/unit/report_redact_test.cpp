@@ -164,5 +164,16 @@ TEST(Redact, ReplacesAShortNameOnlyWhereItIsAWord) {
   EXPECT_EQ(redact(original).samples[0].losses[0].what, "lost name-1 in vmalloc");
 }
 
+TEST(Redact, DoesNotTouchKernelNamesThatAHostIsNamedLike) {
+  auto original = snapshot();
+  original.host.hostname = "vm";
+  auto& node = original.samples[0].nodes[4];
+  node.name = "anon_inode:kvm-vm";
+  original.samples[0].references[0].detail = "fd 3 of vm, /dev/vfio/42";
+  const auto after = redact(original);
+  EXPECT_EQ(after.samples[0].nodes[4].name, "anon_inode:kvm-vm");
+  EXPECT_EQ(after.samples[0].references[0].detail, "fd 3 of host-1, /dev/vfio/42");
+}
+
 }  // namespace
 }  // namespace vmleak

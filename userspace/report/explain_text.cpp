@@ -81,7 +81,8 @@ void append_finding(TextPage& page, std::string_view label, const std::string& i
     page.row("", fmt::format("{}  [{}]", evidence.text, evidence.source));
   }
   for (const auto& remedy : finding->remedies) {
-    page.row("Do", remedy.command.empty() ? remedy.name
+    const auto* what = &remedy == finding->remedies.data() ? "Do" : "";
+    page.row(what, remedy.command.empty() ? remedy.name
                                           : fmt::format("{}   # {}", remedy.command, remedy.name));
   }
 }

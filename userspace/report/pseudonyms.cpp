@@ -76,6 +76,12 @@ std::size_t path_length(std::string_view text) {
   return std::min(text.find_first_of(" \t\n\"'`,;()<>|"), text.size());
 }
 
+// Bytes of a name the kernel gives at the start of `text`, e.g. "/dev/vfio/42".
+std::size_t kernel_name_length(std::string_view text) {
+  const auto name = text.substr(0, text.find_first_of(" \t\n\"'`,;()<>|"));
+  return is_kernel_path(name) ? name.size() : 0;
+}
+
 bool is_boundary(std::string_view text, std::size_t at) {
   return at == 0 || at >= text.size() || !is_word(text[at - 1]) || !is_word(text[at]);
 }
@@ -124,14 +130,17 @@ std::string Pseudonyms::scrub(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const auto rest = text.substr(at);
-    if (const auto known = known_at(text, at); known > 0) {
+    const bool starts_word = at == 0 || !is_word(text[at - 1]);
+    if (const auto kernel = starts_word ? kernel_name_length(rest) : 0; kernel > 0) {
+      out += rest.substr(0, kernel);
+      at += kernel;
+    } else if (const auto known = known_at(text, at); known > 0) {
       out += of("name", rest.substr(0, known));
       at += known;
     } else if (const auto uuid = uuid_length(rest); uuid > 0) {
       out += of("uuid", rest.substr(0, uuid));
       at += uuid;
-    } else if (const auto path = at == 0 || !is_word(text[at - 1]) ? path_length(rest) : 0;
-               path > 0) {
+    } else if (const auto path = starts_word ? path_length(rest) : 0; path > 0) {
       out += of_path(rest.substr(0, path));
       at += path;
     } else {
