@@ -13,4 +13,6 @@ target_compile_options(
             -Wshadow
             -Wold-style-cast
             -Wnon-virtual-dtor
-            -Wimplicit-fallthrough)
+            -Wimplicit-fallthrough
+            # Wrong about std::optional at -O1 and -O2 (GCC bug 80635).
+            -Wno-maybe-uninitialized)

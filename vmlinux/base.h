@@ -79,7 +79,6 @@ struct rb_root {
 };
 
 struct rb_root_cached {
-	struct rb_root rb_root;
 	struct rb_node *rb_leftmost;
 };
 

@@ -21,9 +21,7 @@ struct qstr {
 };
 
 struct dentry {
-	struct dentry *d_parent;
 	struct qstr d_name;
-	struct inode *d_inode;
 	void *d_fsdata;
 };
 
@@ -37,13 +35,11 @@ struct super_block {
 };
 
 struct address_space {
-	struct inode *host;
 	struct rb_root_cached i_mmap; /* of vm_area_struct.shared.rb */
 };
 
 struct inode {
 	unsigned short i_mode;
-	u32 i_rdev;
 	struct super_block *i_sb;
 	struct address_space *i_mapping;
 	unsigned long i_ino;
@@ -53,7 +49,6 @@ struct inode {
 
 struct file {
 	unsigned int f_mode;
-	unsigned int f_flags;
 	const struct file_operations *f_op;
 	void *private_data;
 	struct inode *f_inode;

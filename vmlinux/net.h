@@ -28,7 +28,6 @@ struct socket {
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
-	struct socket *sk_socket;
 };
 
 struct scm_stat {

@@ -22,7 +22,6 @@ struct task_struct {
 	int exit_state;
 	int pid;
 	int tgid;
-	struct task_struct *group_leader;
 	struct mm_struct *mm;
 	struct files_struct *files;
 	struct signal_struct *signal;

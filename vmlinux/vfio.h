@@ -8,7 +8,7 @@ struct vfio {
 
 struct vfio_container {
 	struct kref kref;
-	struct list_head group_list; /* of vfio_group.container_next */
+	struct list_head group_list;
 	struct vfio_iommu_driver *iommu_driver;
 	void *iommu_data;
 };
@@ -29,7 +29,6 @@ struct vfio_group {
 	struct vfio_container *container;
 	struct list_head device_list; /* of vfio_device.group_next */
 	struct list_head vfio_next;
-	struct list_head container_next;
 	struct kvm *kvm;
 	struct file *opened_file;
 };

@@ -57,7 +57,7 @@ static __always_inline struct task_struct *vhost__worker(struct vhost_dev *dev)
 
 /*
  * args->address: struct file of a vhost device; its private data begins with
- * the vhost_dev for net, vsock and scsi.  args->extra: enum vmleak_file_type.
+ * the vhost_dev in each kind of them.  args->extra: enum vmleak_file_type.
  */
 SEC("?syscall")
 int run__vhost(struct vmleak_walk_args *args)

@@ -71,15 +71,15 @@ enum vmleak_file_type {
 
 /* How something in the kernel, not a file table, holds a file. */
 enum vmleak_hold {
-	VMLEAK_HOLD_IN_FLIGHT,		/* holder: file of the unix socket */
-	VMLEAK_HOLD_IO_URING_FIXED,	/* holder: io_ring_ctx */
+	VMLEAK_HOLD_IN_FLIGHT,		 /* holder: file of the unix socket */
+	VMLEAK_HOLD_IO_URING_FIXED,	 /* holder: io_ring_ctx */
 	VMLEAK_HOLD_IO_URING_REGISTERED, /* holder: task, by tgid */
-	VMLEAK_HOLD_IO_URING_SUBMITTER, /* holder: task, by tgid; object: io_ring_ctx, no file */
-	VMLEAK_HOLD_KVM_VFIO,		/* holder: kvm_device */
-	VMLEAK_HOLD_GROUP_OPENED,	/* holder: vfio_group; not counted, says where it stands */
-	VMLEAK_HOLD_VHOST_BACKEND,	/* holder: file of the vhost device */
-	VMLEAK_HOLD_VHOST_KICK,		/* holder: file of the vhost device */
-	VMLEAK_HOLD_PENDING_FPUT,	/* holder: task, by tgid; f_count is 0 already */
+	VMLEAK_HOLD_IO_URING_SUBMITTER,	 /* holder: task, by tgid; object: io_ring_ctx, no file */
+	VMLEAK_HOLD_KVM_VFIO,		 /* holder: kvm_device */
+	VMLEAK_HOLD_GROUP_OPENED,	 /* holder: vfio_group; not counted, says where it stands */
+	VMLEAK_HOLD_VHOST_BACKEND,	 /* holder: file of the vhost device */
+	VMLEAK_HOLD_VHOST_KICK,		 /* holder: file of the vhost device */
+	VMLEAK_HOLD_PENDING_FPUT,	 /* holder: task, by tgid; f_count is 0 already */
 };
 
 /* Why a walk says something about itself. */
@@ -102,17 +102,17 @@ struct vmleak_header {
 /* The parts of a struct file that matter; file is 0 when there is none. */
 struct vmleak_file {
 	__u64 file;
-	__u64 object;  /* what it keeps: kvm, vfio_group, vfio_device, io_ring_ctx, ... */
-	__u64 via;     /* kvm/device-file: the kvm_device; sockets: the struct sock */
+	__u64 object; /* what it keeps: kvm, vfio_group, vfio_device, io_ring_ctx, ... */
+	__u64 via;    /* kvm/device-file: the kvm_device; sockets: the struct sock */
 	__u64 inode;
-	__u64 mapping; /* f_mapping */
-	__s64 f_count; /* as read; the reader's own reference is still in it */
+	__u64 mapping;	 /* f_mapping */
+	__s64 f_count;	 /* as read; the reader's own reference is still in it */
 	__u32 file_type; /* enum vmleak_file_type */
 	__u32 f_mode;
 	__u64 i_ino;
-	__u32 s_dev;	/* kernel encoding: major << 20 | minor */
-	__u32 detail;	/* io-uring: registered files */
-	__s64 i_size;	/* bytes */
+	__u32 s_dev;		      /* kernel encoding: major << 20 | minor */
+	__u32 detail;		      /* io-uring: registered files */
+	__s64 i_size;		      /* bytes */
 	char name[VMLEAK_NAME_LEN];   /* of the dentry */
 	char module[VMLEAK_NAME_LEN]; /* owner of its file operations */
 };
@@ -183,12 +183,12 @@ struct vmleak_task_record {
 	__u64 syscall_arg0; /* pt_regs.di */
 	__u32 tid;
 	__u32 tgid;
-	__u32 flags;	    /* PF_* */
-	__u32 state;	    /* __state */
+	__u32 flags; /* PF_* */
+	__u32 state; /* __state */
 	__u32 exit_state;
-	__u32 on_cpu;	    /* its stack can't be read */
+	__u32 on_cpu; /* its stack can't be read */
 	__u32 dumps_core;
-	__u32 closing;	    /* enum vmleak_closing of the innermost match */
+	__u32 closing; /* enum vmleak_closing of the innermost match */
 	__u32 stack_depth;
 	__u32 pad;
 	char comm[VMLEAK_COMM_LEN];
@@ -236,7 +236,7 @@ struct vmleak_vfio_device_record {
 	/* 1: the kernel counts the VM this device points to (has put_kvm). */
 	__u32 holds_kvm;
 	__u32 pad;
-	char name[VMLEAK_NAME_LEN];   /* dev_name(), e.g. the PCI address */
+	char name[VMLEAK_NAME_LEN]; /* dev_name(), e.g. the PCI address */
 	char driver[VMLEAK_NAME_LEN];
 };
 
@@ -310,10 +310,10 @@ struct vmleak_own_fd_record {
 	__u32 fd;
 	__u32 pad;
 	__u64 inode;
-	__u64 i_private;	/* debugfs: what the file was made with */
-	__u64 kvm;		/* i_private as kvm_stat_data */
-	__u64 kobject;		/* sysfs directory: kernfs_node.priv */
-	__u64 mapping;		/* f_mapping */
+	__u64 i_private; /* debugfs: what the file was made with */
+	__u64 kvm;	 /* i_private as kvm_stat_data */
+	__u64 kobject;	 /* sysfs directory: kernfs_node.priv */
+	__u64 mapping;	 /* f_mapping */
 };
 
 /* How a walk over a list or tree went. */
@@ -331,10 +331,29 @@ struct vmleak_walk_args {
 	__u64 extra;
 };
 
+/* Both compilers see the same layout. */
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_header) == 8, "header");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file) == 144, "file");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_fd_record) == 176, "fd");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK_DEPTH, "task");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 112, "kvm");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_fd_record) == 176, "fd_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file_record) == 152, "file_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_file_hold_record) == 168, "file_hold_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_mapping_record) == 184, "mapping_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 112, "kvm_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_mm_record) == 56, "mm_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK_DEPTH,
+		     "task_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_closing_range) == 24, "closing_range");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_group_record) == 72, "vfio_group_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_device_record) == 128, "vfio_device_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_container_record) == 64, "vfio_container_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_dma_user_record) == 72, "dma_user_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_iommu_group_record) == 48, "iommu_group_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_iommu_member_record) == 96, "iommu_member_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vhost_record) == 48, "vhost_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_embryo_record) == 24, "embryo_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_vfio_record) == 24, "kvm_vfio_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_own_fd_record) == 56, "own_fd_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_record) == 32, "walk_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_args) == 16, "walk_args");
 
 #endif

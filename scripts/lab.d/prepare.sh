@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # cache, tree: set by scripts/lab
+# shellcheck disable=SC2154  # cache, tree: set by scripts/lab; lab_packages: scripts/lib/packages.sh
 # SPDX-License-Identifier: Apache-2.0
 #
 # Everything scripts/lab needs before it can boot, made once and kept in $cache (set by scripts/lab):
@@ -16,64 +16,6 @@
 
 # Raise when the way a kernel is unpacked changes; what older recipes made is then made again.
 readonly recipe=1
-
-readonly packages=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1)
-
-say() {
-    printf 'lab: %s\n' "$*" >&2
-}
-
-# fail WHAT [HINT]...: one line each.
-fail() {
-    say "error: $1"
-    shift
-    local hint
-    for hint in "$@"; do
-        printf '     %s\n' "$hint" >&2
-    done
-    exit 254
-}
-
-# ---- packages of this machine ---------------------------------------------------------------------------------------
-
-missing_packages() {
-    local installed
-    installed=$(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
-    local package
-    for package in "${packages[@]}"; do
-        grep --quiet --line-regexp "$package installed" <<<"$installed" || echo "$package"
-    done
-}
-
-# Output of apt is shown only when it failed.
-run_apt() {
-    local log
-    if ! log=$(DEBIAN_FRONTEND=noninteractive apt-get --quiet -o DPkg::Lock::Timeout=300 -o APT::Sandbox::User=root "$@" 2>&1); then
-        printf '%s\n' "$log" >&2
-        return 1
-    fi
-}
-
-update_package_lists() {
-    ((EUID == 0)) || fail "the package lists of this machine are missing or too old" "Run as root: apt-get update"
-    say "updating the package lists"
-    run_apt update || fail "apt-get update failed" "The lab needs Debian's package archive once; is there a network?"
-}
-
-install_packages() {
-    command -v dpkg-query apt-get >/dev/null ||
-        fail "this is not a Debian system" "The lab boots Debian's kernels and takes them, and QEMU, from Debian's archive."
-    [[ $(uname -m) == x86_64 ]] || fail "the lab's kernels are for x86_64, this machine is $(uname -m)"
-
-    local -a missing
-    mapfile -t missing < <(missing_packages)
-    ((${#missing[@]})) || return 0
-    ((EUID == 0)) || fail "packages are missing: ${missing[*]}" "Run as root: apt-get install ${missing[*]}"
-    say "installing ${missing[*]}"
-    run_apt install --yes --no-install-recommends "${missing[@]}" 2>/dev/null && return
-    update_package_lists
-    run_apt install --yes --no-install-recommends "${missing[@]}" || fail "apt-get could not install ${missing[*]}"
-}
 
 # ---- one kernel -----------------------------------------------------------------------------------------------------
 
@@ -238,7 +180,9 @@ is_prepared() {
 prepare() {
     local refresh=$1 series version
     shift
-    install_packages
+    command -v apt-get >/dev/null || fail "this is not a Debian system" \
+        "The lab boots Debian's kernels and takes them, and QEMU, from Debian's archive."
+    install_packages "${lab_packages[@]}"
     [[ $cache != *[[:space:]:#]* ]] || fail "the cache directory has a blank, ':' or '#' in its name: $cache" \
         "The kernel's build can't work there. Set VMLEAK_CACHE to another directory."
     mkdir --parents "$cache"

@@ -24,6 +24,7 @@ constexpr std::array kFileTypes = std::to_array<FileTypeRow>({
     {VMLEAK_FILE_VHOST_NET, "vhost/net-file", "vhost_net_release"},
     {VMLEAK_FILE_VHOST_VSOCK, "vhost/vsock-file", "vhost_vsock_dev_release"},
     {VMLEAK_FILE_VHOST_SCSI, "vhost/scsi-file", "vhost_scsi_release"},
+    {VMLEAK_FILE_VHOST_VDPA, "vhost/vdpa-file", "vhost_vdpa_release"},
     {VMLEAK_FILE_TUN, "tun/file", "tun_chr_close"},
     {VMLEAK_FILE_IO_URING, "io-uring/ring-file", "io_uring_release"},
     {VMLEAK_FILE_SOCKET, "socket", "sock_close"},

@@ -182,6 +182,13 @@ Result<SnapshotPrograms> SnapshotPrograms::load(const KernelAddresses& addresses
   return SnapshotPrograms(std::move(state));
 }
 
+std::vector<std::string> SnapshotPrograms::program_names() {
+  std::vector<std::string> names;
+  for (const auto& row : kRunPrograms) names.emplace_back(row.name);
+  for (const auto& row : kIteratePrograms) names.emplace_back(row.name);
+  return names;
+}
+
 bool SnapshotPrograms::has(Run run) const {
   for (std::size_t i = 0; i < kRunPrograms.size(); ++i) {
     if (kRunPrograms[i].run == run) return state_->run_fds[i] >= 0;

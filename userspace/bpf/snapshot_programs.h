@@ -69,6 +69,9 @@ class SnapshotPrograms {
   };
   enum class Iterate { kFiles, kOwnFds, kTasks };
 
+  // Every program that run() and iterate() know, by its name in the object.
+  static std::vector<std::string> program_names();
+
   // Whether the program was loaded: its part of the kernel exists.
   [[nodiscard]] bool has(Run run) const;
 

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # who sources this uses some of them
+# SPDX-License-Identifier: Apache-2.0
+#
+# The packages of Debian 12 that this project needs, and who needs them; all of them, nowhere else.
+
+# The program: scripts/build.
+readonly build_packages=(
+    g++ clang bpftool cmake ninja-build pkg-config
+    libbpf-dev libelf-dev zlib1g-dev libpci-dev
+    nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
+)
+# Tests that need nothing of the machine: scripts/test --quick.
+readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck)
+# Tests with virtual machines on this machine's kernel.
+readonly host_test_packages=(qemu-system-x86 kmod procps)
+# scripts/lab, and the modules it builds.
+readonly lab_packages=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1)
+# scripts/bench: what it compares with.
+readonly bench_packages=(lsof util-linux-extra)
