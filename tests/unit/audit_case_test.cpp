@@ -273,6 +273,23 @@ TEST(Causes, TwoLeaksAreTwoFindings) {
   EXPECT_EQ(report.verdict, Verdict::kLeaked);
 }
 
+TEST(MaybeHolder, IsNoneWhenEveryReferenceIsAccountedFor) {
+  TestHost host;
+  const auto a = host.vm(4711);
+  const auto b = host.vm(4712);
+  host.fd(host.process(900, "backup"), a.vm_file);
+  host.fd(host.process(901, "agent"), b.vm_file);
+  const auto poller = host.process(902, "poller");
+  host.in_syscall(poller, a.vm_file);
+  host.in_syscall(poller, b.vm_file);
+  host.dies(4711);
+  host.dies(4712);
+  const auto report = audit(settled(host.book()));
+  ASSERT_EQ(report.findings.size(), 2U);  // nothing they have in common
+  EXPECT_THAT(chain_ends(report.findings[0]), ElementsAre("backup"));
+  EXPECT_THAT(chain_ends(report.findings[1]), ElementsAre("agent"));
+}
+
 TEST(MaybeHolder, InASystemCallIsNoVerdict) {
   TestHost host;
   const auto vm = host.vm(4711);

@@ -131,6 +131,28 @@ TEST_F(Holder, ThatTookOverFromTheOwnerIsNotSettled) {
   EXPECT_EQ(verdict(samples({before, after, after})), Verdict::kInconclusive);
 }
 
+// A VM that a process keeps, with kernel references besides.
+Book kept_twice(int processes, std::int64_t kernel_references) {
+  TestHost host;
+  const auto vm = host.vm(4711);
+  std::vector<NodeId> holders;
+  for (int i = 0; i < 2; ++i) holders.push_back(host.process(900 + i, "holder"));
+  for (int i = 0; i < processes; ++i) host.fd(holders[static_cast<std::size_t>(i)], vm.vm_file);
+  host.unexplained(vm.vm_file, "f_count", kernel_references);
+  host.dies(4711);
+  return host.book();
+}
+
+TEST(Counter, ThatMovesIsNotSettled) {
+  EXPECT_EQ(verdict(settled(kept_twice(1, 1))), Verdict::kLeaked);
+  // The same references unexplained, another value: held is all that is sure.
+  EXPECT_EQ(verdict(samples({kept_twice(2, 1), kept_twice(1, 1), kept_twice(1, 1)})),
+            Verdict::kHeld);
+  // The same value, of which more is unexplained.
+  EXPECT_EQ(verdict(samples({kept_twice(2, 1), kept_twice(1, 2), kept_twice(1, 2)})),
+            Verdict::kHeld);
+}
+
 TEST(NoSamples, AreInconclusive) {
   const auto report = audit(Snapshot{});
   EXPECT_EQ(report.verdict, Verdict::kInconclusive);
