@@ -47,6 +47,12 @@ TEST(ExplainText, DoesNotSayTheSameTwice) {
   EXPECT_THAT(explain_text({it}, report_of({held_memory()}), {}), Not(HasSubstr("State")));
 }
 
+TEST(ExplainText, NamesAProcessWithItsPid) {
+  Explanation it;
+  it.object = {"process", "4711", "qemu-system-x86"};
+  EXPECT_THAT(explain_text({it}, report_of({}), {}), HasSubstr("process qemu-system-x86 4711 "));
+}
+
 TEST(ExplainText, AsksNobodyToActWhenNothingIsWrong) {
   auto it = held_device();
   it.verdict = Verdict::kClean;

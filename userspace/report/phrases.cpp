@@ -54,7 +54,10 @@ std::string object_title(const ObjectRef& object) {
   const auto& name = object.name.empty() ? object.id : object.name;
   if (starts_with_ignoring_case(name, label)) return name;
   const bool belongs = object.kind == to_string(NodeKind::kMm);
-  return fmt::format("{} {}{}", label, belongs ? "of " : "", name);
+  const bool task = object.kind == to_string(NodeKind::kProcess) ||
+                    object.kind == to_string(NodeKind::kKernelThread);
+  const auto pid = task && name.find(object.id) == std::string::npos ? " " + object.id : "";
+  return fmt::format("{} {}{}{}", label, belongs ? "of " : "", name, pid);
 }
 
 std::string owner_text(const Owner& owner) {
