@@ -64,16 +64,17 @@ struct HoldClass {
   std::uint32_t hold;
   std::string_view cls;
   bool by_process;
+  std::string_view detail;
 };
 
 constexpr std::array kHoldClasses = std::to_array<HoldClass>({
-    {VMLEAK_HOLD_IN_FLIGHT, "file/in-flight", false},
-    {VMLEAK_HOLD_IO_URING_FIXED, "file/io-uring-fixed", false},
-    {VMLEAK_HOLD_IO_URING_REGISTERED, "file/io-uring-registered", true},
-    {VMLEAK_HOLD_KVM_VFIO, "file/kvm-vfio", false},
-    {VMLEAK_HOLD_VHOST_BACKEND, "file/vhost-backend", false},
-    {VMLEAK_HOLD_VHOST_KICK, "file/vhost-kick", false},
-    {VMLEAK_HOLD_PENDING_FPUT, "file/pending-fput", true},
+    {VMLEAK_HOLD_IN_FLIGHT, "file/in-flight", false, "in flight"},
+    {VMLEAK_HOLD_IO_URING_FIXED, "file/io-uring-fixed", false, "registered file"},
+    {VMLEAK_HOLD_IO_URING_REGISTERED, "file/io-uring-registered", true, "registered ring"},
+    {VMLEAK_HOLD_KVM_VFIO, "file/kvm-vfio", false, "added to kvm-vfio"},
+    {VMLEAK_HOLD_VHOST_BACKEND, "file/vhost-backend", false, "backend"},
+    {VMLEAK_HOLD_VHOST_KICK, "file/vhost-kick", false, "kick"},
+    {VMLEAK_HOLD_PENDING_FPUT, "file/pending-fput", true, "release pending"},
 });
 
 }  // namespace
@@ -191,7 +192,7 @@ void BookParts::add_holds() {
       holder = node(NodeKind::kIoUring, hold.holder, {}, IoUringFacts{}).id;
       find(hold.holder)->name = "io_uring";
     }
-    refer(holder, held, row->cls);
+    refer(holder, held, row->cls, 1, std::string(row->detail));
   }
   add_ring_submitters();
 }

@@ -6,29 +6,33 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "cli/duration.h"
 #include "cli/help.h"
 #include "cli/normalise.h"
+#include "commands/collect.h"
 #include "report/object_table.h"
 
 namespace vmleak {
 namespace {
 
 template <class T>
-using Names = std::vector<std::pair<std::string_view, T>>;
+using Named = std::pair<std::string_view, T>;
 
-const Names<Format> kFormats{
-    {"text", Format::kText}, {"json", Format::kJson}, {"ndjson", Format::kNdjson}};
-const Names<Format> kDocumentFormats{{"text", Format::kText}, {"json", Format::kJson}};
-const Names<Verdict> kFailVerdicts{{"leaked", Verdict::kLeaked},
+constexpr auto kFormats = std::to_array<Named<Format>>(
+    {{"text", Format::kText}, {"json", Format::kJson}, {"ndjson", Format::kNdjson}});
+constexpr auto kDocumentFormats =
+    std::to_array<Named<Format>>({{"text", Format::kText}, {"json", Format::kJson}});
+constexpr auto kFailVerdicts =
+    std::to_array<Named<Verdict>>({{"leaked", Verdict::kLeaked},
                                    {"held", Verdict::kHeld},
                                    {"stale", Verdict::kStale},
-                                   {"inconclusive", Verdict::kInconclusive}};
+                                   {"inconclusive", Verdict::kInconclusive}});
 
 template <class T>
-T choose(const Names<T>& names, const std::string& wanted) {
+T choose(std::span<const Named<T>> names, const std::string& wanted) {
   std::string valid;
   for (const auto& [name, value] : names) {
     if (name == wanted) return value;
@@ -46,7 +50,7 @@ std::chrono::milliseconds duration(const std::string& text) {
 FailOn fail_on(const std::string& list) {
   FailOn verdicts;
   for (const auto& name : CLI::detail::split(list, ',')) {
-    verdicts.insert(choose(kFailVerdicts, name));
+    verdicts.insert(choose<Verdict>(kFailVerdicts, name));
   }
   return verdicts;
 }
@@ -76,11 +80,11 @@ CLI::Option* add_converted(CLI::App& app, const std::string& flags, T& value, Co
       ->type_name(type);
 }
 
-void add_format(CLI::App& app, Format& format, const Names<Format>& names) {
+void add_format(CLI::App& app, Format& format, std::span<const Named<Format>> names) {
   std::string list;
   for (const auto& row : names) list += fmt::format("{}{}", list.empty() ? "" : "|", row.first);
   add_converted(
-      app, "--format", format, [&names](const std::string& text) { return choose(names, text); },
+      app, "--format", format, [names](const std::string& text) { return choose(names, text); },
       "for people (default) or for programs", list);
 }
 
@@ -89,7 +93,16 @@ CLI::Option* add_without(CLI::App& app, std::vector<std::string>& without) {
       .add_option("--without", without,
                   "Switch a capability off, to see what is lost without it (repeatable)")
       ->type_name("CAPABILITY")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            const auto names = capability_names();
+            return std::find(names.begin(), names.end(), name) != names.end()
+                       ? std::string()
+                       : fmt::format("no capability \"{}\"; there are {}", name,
+                                     fmt::join(names, ", "));
+          },
+          ""));
 }
 
 void add_source(CLI::App& app, SourceOptions& source) {
@@ -163,7 +176,7 @@ struct Commands {
   SnapshotCommand snapshot;
 };
 
-std::string first_line(std::string text) { return text.substr(0, text.find('\n')); }
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 UsageError usage_error(const std::vector<std::string>& arguments, const std::string& message) {
   const auto command = command_in(arguments);

@@ -22,7 +22,7 @@ struct AuditCommand {
   std::string target;  // empty: everything
   SourceOptions source;
   Format format = Format::kText;
-  FailOn fail_on = kFailOnDefault;
+  FailOn fail_on = every_failure();
   bool quiet = false;
   std::optional<WaitOptions> wait;
 

@@ -22,6 +22,9 @@ struct CollectOptions {
   std::function<bool()> interrupted;
 };
 
+// The names that CollectOptions::without may have.
+std::vector<std::string> capability_names();
+
 // Reads the books of this host: one walk, and, when `has_suspects` says so of
 // it, two more spread over `settle`.  Everything that can hang runs in helper
 // processes that are abandoned at the deadline; what they did not answer is a

@@ -3,6 +3,10 @@
 
 namespace vmleak {
 
+FailOn every_failure() {
+  return {Verdict::kLeaked, Verdict::kHeld, Verdict::kStale, Verdict::kInconclusive};
+}
+
 ExitCode exit_code(const std::vector<Verdict>& verdicts, const FailOn& fail_on) {
   auto code = kExitClean;
   for (const auto verdict : verdicts) {

@@ -20,11 +20,11 @@ enum ExitCode : int {
 // The verdicts that make a command fail.
 using FailOn = std::set<Verdict>;
 
-inline const FailOn kFailOnDefault{Verdict::kLeaked, Verdict::kHeld, Verdict::kStale,
-                                   Verdict::kInconclusive};
+// All that can be one.
+FailOn every_failure();
 
 // A found problem beats an inconclusive verdict; what is not in `fail_on`
 // counts as clean, and so does `releasing`.
-ExitCode exit_code(const std::vector<Verdict>& verdicts, const FailOn& fail_on = kFailOnDefault);
+ExitCode exit_code(const std::vector<Verdict>& verdicts, const FailOn& fail_on = every_failure());
 
 }  // namespace vmleak

@@ -34,6 +34,7 @@ Result<ExitCode> run_explain(const ExplainCommand& command, const Environment& e
                         : explain_json(explanations, judged->report);
   if (auto written = environment.write(text); !written) return written.error();
   std::vector<Verdict> verdicts;
+  verdicts.reserve(explanations.size());
   for (const auto& explanation : explanations) verdicts.push_back(explanation.verdict);
   return exit_code(verdicts);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "bpf/file_type_table.h"
+#include "commands/collect.h"
 #include "host/host_info.h"
 #include "host/kallsyms.h"
 

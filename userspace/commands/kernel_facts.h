@@ -25,7 +25,4 @@ struct KernelFacts {
 Result<KernelFacts> read_kernel_facts(const HostRoot& root,
                                       const std::vector<std::string>& without);
 
-// Names that `without` may have.
-std::vector<std::string> capability_names();
-
 }  // namespace vmleak

@@ -13,6 +13,7 @@
 
 #include "bpf/book_builder.h"
 #include "bpf/kernel_walk.h"
+#include "bpf/module_programs.h"
 #include "bpf/snapshot_programs.h"
 #include "commands/kernel_facts.h"
 #include "host/debugfs.h"
@@ -76,6 +77,11 @@ class WalkServer {
     auto records = walk_kernel(*programs_, opened.entries);
     if (!records) return failure(records.error());
     for (auto& loss : opened.losses) records->losses.push_back(std::move(loss));
+    if (auto programs = list_module_programs()) {
+      records->module_programs = std::move(*programs);
+    } else {
+      records->losses.push_back({programs.error().message, 1, {NodeKind::kModule}});
+    }
     BookOptions book_options;
     book_options.key = key_;
     book_options.addresses = options_.addresses;
