@@ -114,6 +114,19 @@ TEST(BookOfKvm, FilesKeepTheModuleOfTheirOperations) {
               ElementsAre("module/file"));
 }
 
+// Whether it does depends on the kernel, and on what else is attached.
+TEST(BookOfKvm, AProgramOnAFunctionOfAModuleMayKeepTheModule) {
+  KernelRecords records;
+  records.module_programs = {{"kvm", "trace_ioctl", 33}};
+  const auto book = build_book(records, book_options());
+  const auto users = references_on(book, make_node_id(NodeKind::kModule, "kvm"));
+  ASSERT_EQ(users.size(), 1);
+  EXPECT_EQ(users[0].cls, "module/program");
+  EXPECT_EQ(users[0].counter, "refcount");
+  EXPECT_FALSE(users[0].certain);
+  EXPECT_THAT(users[0].holder, ::testing::HasSubstr("trace_ioctl"));
+}
+
 // With a zombie leader, iter/task_file reports a shared table once per thread.
 TEST(BookOfKvm, CountsADescriptorOfASharedTableOnce) {
   auto records = running_vm();

@@ -127,6 +127,15 @@ void BookParts::add_virtual_machines() {
   }
 }
 
+// Some kernels count each loaded program, some one for all that are attached
+// to the same function: so each of them may, and need not, keep the module.
+void BookParts::add_module_programs() {
+  for (const auto& program : records_.module_programs) {
+    refer(driver(fmt::format("BPF program {} (id {})", program.name, program.id)),
+          module(program.module), "module/program", 1, {}, /*certain=*/false);
+  }
+}
+
 Book BookParts::finish() && {
   book_.losses = records_.losses;
   book_.files_walked = records_.files_walked;
@@ -146,6 +155,7 @@ Book build_book(const KernelRecords& records, const BookOptions& options) {
   parts.add_vhost();
   parts.add_tasks();
   parts.add_closing_tasks();
+  parts.add_module_programs();
   return std::move(parts).finish();
 }
 

@@ -33,6 +33,7 @@ class BookParts {
   void add_vhost();
   void add_tasks();
   void add_closing_tasks();
+  void add_module_programs();
 
   Book finish() &&;
 

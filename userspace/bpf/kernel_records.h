@@ -18,6 +18,13 @@ struct TaskRecord {
   std::vector<std::uint64_t> stack;
 };
 
+// A loaded BPF program that is made for a function of a module.
+struct ModuleProgram {
+  std::string module;
+  std::string name;
+  std::uint32_t id = 0;
+};
+
 // Everything one walk read from the kernel, as the programs sent it.
 struct KernelRecords {
   std::vector<vmleak_kvm_record> kvms;
@@ -42,6 +49,7 @@ struct KernelRecords {
   // What the walk found out beside the records.
   std::map<std::uint64_t, std::uint64_t> kvm_of_device;  // kvm_device -> kvm
   std::map<std::uint64_t, std::string> debugfs_names;    // kvm -> "PID-FD"
+  std::vector<ModuleProgram> module_programs;
   std::vector<Loss> losses;
   std::uint64_t files_walked = 0;
   std::uint64_t mappings_walked = 0;
