@@ -45,7 +45,7 @@ TEST(Arguments, AuditNeedsNone) {
   EXPECT_EQ(command.target, "");
   EXPECT_EQ(command.format, Format::kText);
   EXPECT_EQ(command.source.settle, 10s);
-  EXPECT_EQ(command.fail_on, kFailOnDefault);
+  EXPECT_EQ(command.fail_on, every_failure());
   EXPECT_FALSE(command.wait);
 }
 
