@@ -172,6 +172,8 @@ TEST(Faults, ProcessesThatDieDuringTheWalk) {
       const pid_t child = ::fork();
       if (child == 0) _exit(0);
       ::waitpid(child, nullptr, 0);
+      // The program needs some of the only CPU, too.
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
   });
   storm.resume_only();

@@ -24,7 +24,7 @@ class KvmLeaked : public testing::Test {
     EXPECT_TRUE(has_one(audit, "leaked"));
     const auto* finding = audit.find("kvm", "leaked");
     ASSERT_NE(finding, nullptr) << audit;
-    EXPECT_EQ(finding->unaccounted(), 1) << audit;
+    EXPECT_EQ(finding->unaccounted("users_count"), 1) << audit;
     EXPECT_TRUE(finding->mentions(possible_class)) << audit;
   }
 };

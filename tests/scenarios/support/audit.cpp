@@ -54,6 +54,14 @@ bool Finding::has_consequence(std::string_view kind) const {
                      [kind](const json& one) { return one.at("kind") == kind; });
 }
 
+std::int64_t Finding::unaccounted(std::string_view name) const {
+  std::int64_t sum = 0;
+  for (const auto& counter : json_.at("counters")) {
+    if (counter.at("name") == name) sum += counter.at("unaccounted").get<std::int64_t>();
+  }
+  return sum;
+}
+
 std::int64_t Finding::unaccounted() const {
   std::int64_t sum = 0;
   for (const auto& counter : json_.at("counters")) {

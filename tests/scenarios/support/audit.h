@@ -32,7 +32,9 @@ class Finding {
   [[nodiscard]] bool blocks_device(const std::string& pci_address) const;
   // True when a consequence is about an object of this kind.
   [[nodiscard]] bool has_consequence(std::string_view kind) const;
-  // References of all its counters that nobody holds.
+  // References of its counters of that name that nobody holds.
+  [[nodiscard]] std::int64_t unaccounted(std::string_view counter) const;
+  // The same of all its counters.
   [[nodiscard]] std::int64_t unaccounted() const;
   // Anywhere in it, in any case of letters.
   [[nodiscard]] bool mentions(std::string_view text) const;
