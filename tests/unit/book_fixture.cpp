@@ -131,8 +131,8 @@ void TestHost::forget(const std::set<NodeId>& ids) {
 
 // Nodes that the kernel has freed, because nothing refers to them.
 std::set<NodeId> TestHost::unreferenced() const {
-  const std::set kFreed{NodeKind::kOpenFile, NodeKind::kKvm, NodeKind::kVfioContainer,
-                        NodeKind::kMm, NodeKind::kIoUring};
+  const std::set freed{NodeKind::kOpenFile, NodeKind::kKvm, NodeKind::kVfioContainer, NodeKind::kMm,
+                       NodeKind::kIoUring};
   std::map<NodeId, std::int64_t> counts;
   for (const auto& reference : references_) {
     if (reference.certain) counts[reference.held] += reference.count;
@@ -142,7 +142,7 @@ std::set<NodeId> TestHost::unreferenced() const {
   for (const auto& [id, node] : nodes_) {
     const auto* kvm = std::get_if<KvmFacts>(&node.facts);
     const bool dying = kvm != nullptr && kvm->dying;
-    if (kFreed.contains(node.kind) && counts[id] <= 0 && !dying) out.insert(id);
+    if (freed.contains(node.kind) && counts[id] <= 0 && !dying) out.insert(id);
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audit/finding_id.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <string>
 
@@ -11,9 +13,6 @@ namespace {
 
 constexpr int kDigits = 6;
 constexpr int kDigitsOnCollision = 8;
-
-// What can't stand in a NodeId or an instance.
-constexpr char kSeparator = '\n';
 
 HashKey key_of(const HostInfo& host) {
   return {siphash({0, 0}, host.boot_id), siphash({0, 1}, host.boot_id)};
@@ -27,10 +26,10 @@ void assign_ids(std::vector<Finding>& findings, const AuditContext& context) {
   std::vector<std::string> identities;
   std::map<std::string, int> used;
   for (auto& finding : findings) {
-    const auto id = finding.object.kind + ":" + finding.object.id;
+    const auto id = fmt::format("{}:{}", finding.object.kind, finding.object.id);
     const auto node = graph.find(id);
     const auto instance = node == kNoNode ? std::string() : graph.node(node).instance;
-    identities.push_back(finding.rule + kSeparator + id + kSeparator + instance);
+    identities.push_back(fmt::format("{}\n{}\n{}", finding.rule, id, instance));
     finding.id = short_hash(key, identities.back(), kDigits);
     ++used[finding.id];
   }

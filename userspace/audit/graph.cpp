@@ -38,9 +38,9 @@ bool is_object(NodeKind kind) {
 }
 
 bool is_structural(const Reference& reference) {
-  static const auto kClasses = structural_classes();
-  const auto row = kClasses.find(reference.cls);
-  return row != kClasses.end() && row->second;
+  static const auto classes = structural_classes();
+  const auto row = classes.find(reference.cls);
+  return row != classes.end() && row->second;
 }
 
 Graph::Graph(const Book& book) : book_(&book), balances_(balance_counters(book)) {

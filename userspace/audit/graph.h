@@ -22,9 +22,9 @@ inline constexpr NodeIndex kNoNode = SIZE_MAX;
 // The facts of a node; empty ones when it is of another kind.
 template <class F>
 const F& facts_of(const Node& node) {
-  static const F kNone{};
+  static const F none{};
   const auto* facts = std::get_if<F>(&node.facts);
-  return facts == nullptr ? kNone : *facts;
+  return facts == nullptr ? none : *facts;
 }
 
 // True for the counted kernel objects a VM owns, false for what can hold them.

@@ -49,8 +49,8 @@ std::vector<NodeIndex> holders_of_type(const Graph& graph, const std::vector<Nod
 }
 
 const std::vector<DmaUser>& dma_users(const Graph& graph, NodeIndex container) {
-  static const std::vector<DmaUser> kNone;
-  if (container == kNoNode) return kNone;
+  static const std::vector<DmaUser> none;
+  if (container == kNoNode) return none;
   return facts_of<VfioContainerFacts>(graph.node(container)).dma_users;
 }
 

@@ -47,7 +47,8 @@ class Trace {
     for (NodeIndex i = 0; i < graph_.size(); ++i) {
       if (should_be_gone(i)) visit(i, kObject);
     }
-    for (std::size_t next = 0; next < order_.size(); ++next) climb(order_[next]);
+    std::size_t next = 0;
+    while (next < order_.size()) climb(order_[next++]);  // grows meanwhile
     return collect();
   }
 

@@ -29,10 +29,11 @@ Stability observe(const AuditContext& context, const std::function<bool(const Sa
   Stability out;
   out.taken = context.samples.size();
   const auto now_ns = context.now().book().time_ns;
-  for (auto sample = context.samples.rbegin(); sample != context.samples.rend(); ++sample) {
-    const auto then_ns = sample->book().time_ns;
+  for (auto i = context.samples.size(); i-- > 0;) {
+    const auto& sample = context.samples[i];
+    const auto then_ns = sample.book().time_ns;
     // A clock that was set back in between says nothing about the span.
-    if (!as_now(*sample) || then_ns > now_ns) break;
+    if (!as_now(sample) || then_ns > now_ns) break;
     ++out.samples;
     out.span_ns = now_ns - then_ns;
   }

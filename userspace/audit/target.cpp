@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "audit/belongings.h"
 #include "audit/context.h"
 #include "audit/verdict.h"
 #include "audit/vm_count.h"
@@ -56,86 +57,6 @@ void add_object(const Graph& graph, Found& out, std::string_view kind, std::stri
 void add_finding(const Graph& graph, Found& out, const Finding& finding) {
   add_object(graph, out, finding.object.kind, finding.object.id);
   for (const auto& also : finding.consequences) add_object(graph, out, also.kind, also.id);
-}
-
-// The VFIO objects of these VMs and address spaces.
-void add_vfio_of(const Graph& graph, Found& out, const std::set<NodeId>& vms,
-                 const std::set<NodeId>& mms, std::int64_t pid) {
-  std::set<NodeId> containers;
-  for (NodeIndex i = 0; i < graph.size(); ++i) {
-    const auto& node = graph.node(i);
-    const bool uses =
-        (node.kind == NodeKind::kVfioDevice && vms.contains(facts_of<VfioDeviceFacts>(node).kvm)) ||
-        (node.kind == NodeKind::kVfioGroup && vms.contains(facts_of<VfioGroupFacts>(node).kvm));
-    if (uses) out.insert(i);
-    for (const auto& user : facts_of<VfioContainerFacts>(node).dma_users) {
-      if ((pid != 0 && user.pid == pid) || mms.contains(user.mm)) containers.insert(node.id);
-    }
-  }
-  for (const auto& container : containers) add(graph, out, container);
-  std::set<NodeId> groups;
-  for (NodeIndex i = 0; i < graph.size(); ++i) {
-    const auto& node = graph.node(i);
-    if (node.kind != NodeKind::kVfioGroup) continue;
-    if (containers.contains(facts_of<VfioGroupFacts>(node).container)) out.insert(i);
-    if (out.contains(i)) groups.insert(node.id);
-  }
-  for (NodeIndex i = 0; i < graph.size(); ++i) {
-    const auto& node = graph.node(i);
-    if (node.kind == NodeKind::kVfioDevice && is_in_use(graph, i) &&
-        groups.contains(facts_of<VfioDeviceFacts>(node).group)) {
-      out.insert(i);
-    }
-  }
-}
-
-// Objects that a process keeps, however indirectly.
-void add_held(const Graph& graph, Found& out, NodeIndex process) {
-  std::vector<NodeIndex> todo{process};
-  std::set<NodeIndex> seen{process};
-  while (!todo.empty()) {
-    const auto node = todo.back();
-    todo.pop_back();
-    for (const auto& edge : graph.held(node)) {
-      const auto kind = graph.kind(edge.node);
-      if (is_structural(*edge.reference) || kind == NodeKind::kModule ||
-          !seen.insert(edge.node).second) {
-        continue;
-      }
-      if (is_object(kind) && kind != NodeKind::kFile && kind != NodeKind::kMm) {
-        out.insert(edge.node);
-      }
-      todo.push_back(edge.node);
-    }
-  }
-}
-
-// A process, what it keeps, and what it made.
-Found processes(const Scope& scope, const Found& wanted, std::int64_t pid) {
-  const auto& graph = scope.graph();
-  Found out = wanted;
-  std::set<NodeId> mms;
-  std::set<NodeId> vms;
-  for (const auto process : wanted) {
-    add_held(graph, out, process);
-    const auto& mm = facts_of<ProcessFacts>(graph.node(process)).mm;
-    if (!mm.empty()) mms.insert(mm);
-  }
-  for (NodeIndex i = 0; i < graph.size(); ++i) {
-    const auto& node = graph.node(i);
-    if (node.kind == NodeKind::kKvm) {
-      const auto& facts = facts_of<KvmFacts>(node);
-      if (mms.contains(facts.mm) || (pid != 0 && facts.creator_pid == pid)) {
-        out.insert(i);
-        vms.insert(node.id);
-      }
-    } else if (node.kind == NodeKind::kMm && pid != 0 && facts_of<MmFacts>(node).owner_pid == pid &&
-               scope.sample.liveness.of(i) == Life::kGone) {
-      out.insert(i);
-    }
-  }
-  add_vfio_of(graph, out, vms, mms, pid);
-  return out;
 }
 
 Found by_node_id(const Scope& scope, std::string_view target) {
@@ -207,7 +128,7 @@ Found by_pid(const Scope& scope, std::string_view target) {
     return (node.kind == NodeKind::kProcess || node.kind == NodeKind::kKernelThread) &&
            facts_of<ProcessFacts>(node).pid == *pid;
   });
-  return processes(scope, wanted, *pid);
+  return belongings(scope.sample, wanted, *pid);
 }
 
 Found by_domain(const Scope& scope, std::string_view target) {
@@ -218,7 +139,7 @@ Found by_domain(const Scope& scope, std::string_view target) {
   });
   for (const auto process : wanted) {
     const auto pid = facts_of<ProcessFacts>(scope.graph().node(process)).pid;
-    out.merge(processes(scope, {process}, pid));
+    out.merge(belongings(scope.sample, {process}, pid));
   }
   for (const auto& finding : scope.report.findings) {
     if (finding.owner && (finding.owner->name == target || finding.owner->uuid == target)) {
@@ -295,6 +216,7 @@ Result<std::vector<NodeId>> resolve_target(const Snapshot& snapshot, const Audit
     const auto found = resolve(scope, target);
     if (found.empty()) continue;
     std::vector<NodeId> out;
+    out.reserve(found.size());
     for (const auto node : found) out.push_back(sample.graph.node(node).id);
     return out;
   }

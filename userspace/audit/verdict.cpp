@@ -23,7 +23,7 @@ struct HolderKinds {
 };
 
 const std::vector<HolderKinds>& holder_kinds() {
-  static const std::vector<HolderKinds> kTable{
+  static const std::vector<HolderKinds> table{
       {kKvm, {kOpenFile, kProcess, kMm, kVfioDevice}},
       {kOpenFile, {kProcess, kKernelThread, kMm, kIoUring, kVfioDevice, kKvm}},
       {kMm, {kProcess, kKernelThread, kOpenFile}},
@@ -35,7 +35,7 @@ const std::vector<HolderKinds>& holder_kinds() {
        {kOpenFile, kProcess, kMm, kIoUring, kKvm, kVfioDevice, kVfioGroup, kVfioContainer,
         kDriver}},
   };
-  return kTable;
+  return table;
 }
 
 }  // namespace
