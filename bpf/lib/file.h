@@ -24,16 +24,21 @@ static __always_inline __s64 file__count(struct file *file)
 	return count > 0 ? count : 0;
 }
 
+static __always_inline __u32 function__file_type(__u64 function)
+{
+	__u32 *type = bpf_map_lookup_elem(&operations, &function);
+
+	return type ? *type : VMLEAK_FILE_OTHER;
+}
+
 static __always_inline __u32 operations__file_type(const struct file_operations *f_op)
 {
 	__u64 function;
-	__u32 *type;
 
 	function = (__u64)BPF_CORE_READ(f_op, release);
 	if (!function) /* /dev/kvm */
 		function = (__u64)BPF_CORE_READ(f_op, unlocked_ioctl);
-	type = bpf_map_lookup_elem(&operations, &function);
-	return type ? *type : VMLEAK_FILE_OTHER;
+	return function__file_type(function);
 }
 
 /*
