@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "support/actors.h"
 #include "support/audit.h"
 #include "support/kvm_vm.h"
@@ -13,7 +16,9 @@
 #include "support/process_files.h"
 #include "support/qemu.h"
 #include "support/requirement.h"
+#include "support/threads.h"
 #include "support/unix_passing.h"
+#include "support/wait.h"
 
 namespace vmleak::scenarios {
 namespace {
@@ -82,6 +87,35 @@ TEST_F(KvmAlive, SeveralVmsOfOneProcessAndOfSeveral) {
 
 TEST_F(KvmAlive, RealQemu) {
   const Qemu qemu({.cpus = 2});
+  EXPECT_TRUE(is_clean(run_audit()));
+}
+
+// Only the system call that it is in keeps this vCPU's file.
+TEST_F(KvmAlive, FileClosedWhileItIsUsed) {
+  const ChildProcess vmm("vmm", [](const Stage& stage) {
+    KvmVm vm;
+    vm.add_vcpu();
+    vm.run_vcpu(0, Guest::kHalt);
+    // Time for the thread to get there.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    vm.vcpu(0).file.reset();
+    stage.pause();
+  });
+  ASSERT_LT(find_fd(vmm.pid(), "anon_inode:kvm-vcpu"), 0);
+  EXPECT_TRUE(is_clean(run_audit()));
+}
+
+// Its directory in /proc shows no files any more, its threads have them still.
+TEST_F(KvmAlive, LeaderIsAZombie) {
+  const ChildProcess vmm("vmm", [](const Stage& stage) {
+    static KvmVm vm;
+    vm.add_vcpu();
+    vm.run_vcpu(0, Guest::kHalt);
+    outlive_leader([stage] { stage.pause(); });
+  });
+  wait_until("the leader to be a zombie",
+             [&] { return process_status(vmm.pid(), "State").starts_with("Z"); });
+  ASSERT_LT(find_fd(vmm.pid(), ""), 0);
   EXPECT_TRUE(is_clean(run_audit()));
 }
 

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "support/audit.h"
 #include "support/books.h"
 #include "support/check.h"
 #include "support/child_process.h"
@@ -72,6 +73,16 @@ TEST_F(KvmEquation, DescriptorsAreNotReferences) {
   expect_users(vmm.pid(), {{"kvm/vm-file", 1}, {"kvm/vcpu-file", 1}});
 }
 
+TEST_F(KvmEquation, GuestMemory) {
+  const ChildProcess vmm("vmm", [](const Stage& stage) {
+    const KvmVm vm;
+    const auto memory = vm.open_guest_memory();
+    stage.pause(memory ? 1 : 0);
+  });
+  if (vmm.value() == 0) GTEST_SKIP() << "this kernel has no guest_memfd for ordinary VMs";
+  expect_users(vmm.pid(), {{"kvm/vm-file", 1}, {"kvm/guest-memfd-file", 1}});
+}
+
 TEST_F(KvmEquation, OnlyAVcpuIsLeft) {
   const ChildProcess vmm("vmm", [](const Stage& stage) {
     KvmVm vm;
@@ -96,14 +107,19 @@ TEST_F(KvmEquation, DebugfsFile) {
     stage.pause();
   });
   expect_users(vmm.pid(), {{"kvm/vm-file", 1}, {"kvm/debugfs-file", 1}});
+  EXPECT_TRUE(is_clean(run_audit()));
 }
 
 TEST_F(KvmEquation, RealQemu) {
-  const Qemu qemu({.cpus = 2});
+  const Qemu qemu({.name = "gpu-07", .cpus = 2});
   const auto books = Books::take();
   const auto kvm = books.node("kvm", "creator_pid", qemu.pid());
   EXPECT_EQ(books.unaccounted(kvm, "users_count"), 0);
   EXPECT_EQ(books.fact(kvm, "vcpus"), 2);
+  const auto identity = books.fact(fmt::format("process:{}", qemu.pid()), "vm");
+  EXPECT_EQ(identity.at("name"), "gpu-07");
+  EXPECT_EQ(identity.at("uuid"), QemuOptions().uuid);
+  EXPECT_EQ(identity.at("vmm"), "qemu");
 }
 
 }  // namespace

@@ -3,17 +3,20 @@
 // Scenarios 2 to 5: the VMM is dead, and somebody else keeps its VM.  The
 // clean twin of each is the same host once that somebody has let go.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include "support/actors.h"
 #include "support/audit.h"
+#include "support/check.h"
 #include "support/io_ring.h"
 #include "support/kvm_vm.h"
 #include "support/orphan.h"
 #include "support/process_files.h"
 #include "support/qemu.h"
 #include "support/requirement.h"
+#include "support/threads.h"
 #include "support/unix_passing.h"
 #include "support/wait.h"
 
@@ -64,6 +67,47 @@ TEST_F(KvmHeld, VcpuFile) {
   vmm->kill();
   const auto finding = expect_held_by(holder->pid());
   EXPECT_TRUE(finding.passes_through("kvm-vcpu"));
+}
+
+// /proc/PID/fd of a zombie is empty.
+TEST_F(KvmHeld, ByAThreadOfAZombie) {
+  const auto vmm = cast_vmm();
+  const ChildProcess holder("holder", [&vmm](const Stage& stage) {
+    static const auto file = grab_fd(vmm->pid(), vmm->value());
+    outlive_leader([stage] { stage.pause(); });
+  });
+  vmm->kill();
+  wait_until("the leader to be a zombie",
+             [&] { return process_status(holder.pid(), "State").starts_with("Z"); });
+  ASSERT_LT(find_fd(holder.pid(), ""), 0);
+  expect_held_by(holder.pid());
+}
+
+// /proc/PID/fd shows the files of the leader only.
+TEST_F(KvmHeld, ByAThreadWithATableOfItsOwn) {
+  const auto vmm = cast_vmm();
+  const ChildProcess holder("holder", [&vmm](const Stage& stage) {
+    run_with_own_files([&] {
+      const auto file = grab_fd(vmm->pid(), vmm->value());
+      stage.pause();
+    });
+  });
+  vmm->kill();
+  ASSERT_LT(find_fd(holder.pid(), "anon_inode:kvm-vm"), 0);
+  expect_held_by(holder.pid());
+}
+
+TEST_F(KvmHeld, ByAStatisticInDebugfs) {
+  REQUIRE_DEVICE("/sys/kernel/debug/kvm");
+  const auto vmm = cast_vmm();
+  const ChildProcess agent("agent", [&vmm](const Stage& stage) {
+    const auto path =
+        fmt::format("/sys/kernel/debug/kvm/{}-{}/remote_tlb_flush", vmm->pid(), vmm->value());
+    const FileDescriptor statistic(check(::open(path.c_str(), O_RDONLY), "open " + path));
+    stage.pause();
+  });
+  vmm->kill();
+  expect_held_by(agent.pid());
 }
 
 TEST_F(KvmHeld, InFlight) {

@@ -69,6 +69,12 @@ TEST_F(VfioHeld, QemusDeviceByASecondProcess) {
   EXPECT_TRUE(is_clean(run_audit()));
   qemu.kill();
   expect_held_by(holder->pid(), "vfio-device");
+  for (const auto& target : {device_->address(), device_->address().substr(5),
+                             device_->group_path(), std::to_string(holder->pid())}) {
+    const auto explanation = run_vmleak({"explain", target, "--settle", "0"});
+    EXPECT_NE(explanation.out.find(std::to_string(holder->pid())), std::string::npos)
+        << explanation;
+  }
 
   holder->kill();
   expect_free();
@@ -79,6 +85,17 @@ TEST_F(VfioHeld, GroupFileByASecondProcess) {
   const auto holder = cast_holder(vmm->pid(), find_fd(vmm->pid(), device_->group_path()));
   vmm->kill();
   expect_held_by(holder->pid(), device_->group_path());
+
+  holder->kill();
+  expect_free();
+}
+
+// The VM's own device for VFIO keeps the files of the groups it was given.
+TEST_F(VfioHeld, GroupByAFileOfKvmVfio) {
+  const auto vmm = cast_passthrough_vmm(*device_);
+  const auto holder = cast_holder(vmm->pid(), find_fd(vmm->pid(), "anon_inode:kvm-vfio"));
+  vmm->kill();
+  expect_held_by(holder->pid(), "kvm-vfio");
 
   holder->kill();
   expect_free();

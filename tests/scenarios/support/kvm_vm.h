@@ -42,6 +42,10 @@ class KvmVm {
   [[nodiscard]] FileDescriptor open_stats() const;
   [[nodiscard]] FileDescriptor open_vcpu_stats(std::size_t index) const;
 
+  // Memory that only the guest can map; none where the kernel has no such thing
+  // for this kind of VM.
+  [[nodiscard]] FileDescriptor open_guest_memory() const;
+
   // Forgets the descriptors, mappings stay.
   void close_files();
 
