@@ -20,7 +20,7 @@ using ::testing::UnorderedElementsAre;
 
 class Target : public ::testing::Test {
  protected:
-  std::vector<NodeId> resolve(std::string_view target) {
+  std::vector<NodeId> resolve(const std::string& target) {
     snapshot = settled(host.book());
     report = audit(snapshot);
     auto found = resolve_target(snapshot, report, target);
@@ -96,7 +96,8 @@ TEST_F(Target, IsAFindingsId) {
   host.dies(4711);
   resolve("x");
   ASSERT_EQ(report.findings.size(), 1U);
-  EXPECT_THAT(resolve(report.findings[0].id), ElementsAre(vm.device));
+  const auto id = report.findings[0].id;  // resolve() makes a new report
+  EXPECT_THAT(resolve(id), ElementsAre(vm.device));
 }
 
 TEST_F(Target, IsAPathOfADiskImage) {

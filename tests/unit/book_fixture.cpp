@@ -34,7 +34,7 @@ NodeId TestHost::process(std::int64_t pid, std::string_view comm) {
   facts.state = "S";
   facts.threads = 3;
   facts.mm = mm;
-  const auto id = add(NodeKind::kProcess, number, facts, {}).id;
+  auto id = add(NodeKind::kProcess, number, facts, {}).id;
   hold(id, mm, "mm/task", 3);
   return id;
 }

@@ -13,7 +13,8 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-Node make_node(NodeKind kind, std::string id, Facts facts, std::vector<Counter> counters = {}) {
+Node make_node(NodeKind kind, const std::string& id, Facts facts,
+               std::vector<Counter> counters = {}) {
   Node node;
   node.id = make_node_id(kind, id);
   node.kind = kind;
