@@ -11,7 +11,6 @@ namespace vmleak {
 namespace {
 
 using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Machine;
 using ::testing::Pair;

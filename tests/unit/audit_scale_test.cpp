@@ -16,6 +16,7 @@ constexpr int kVms = 1000;
 
 std::vector<Machine> fill(TestHost& host) {
   std::vector<Machine> machines;
+  machines.reserve(kVms);
   for (int i = 0; i < kVms; ++i) {
     machines.push_back(host.vm_with_device(10'000 + i, i, std::to_string(i) + ":00.0"));
   }

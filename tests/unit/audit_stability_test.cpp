@@ -11,7 +11,6 @@ using testing::evidence;
 using ::testing::HasSubstr;
 using testing::kNow;
 using testing::kSecond;
-using testing::Machine;
 using testing::only_finding;
 using testing::samples;
 using testing::settled;
@@ -136,6 +135,7 @@ Book kept_twice(int processes, std::int64_t kernel_references) {
   TestHost host;
   const auto vm = host.vm(4711);
   std::vector<NodeId> holders;
+  holders.reserve(2);
   for (int i = 0; i < 2; ++i) holders.push_back(host.process(900 + i, "holder"));
   for (int i = 0; i < processes; ++i) host.fd(holders[static_cast<std::size_t>(i)], vm.vm_file);
   host.unexplained(vm.vm_file, "f_count", kernel_references);

@@ -13,7 +13,6 @@ namespace {
 
 using testing::evidence;
 using ::testing::HasSubstr;
-using testing::Machine;
 using testing::only_finding;
 using testing::samples;
 using testing::settled;
