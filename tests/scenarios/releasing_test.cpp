@@ -56,7 +56,7 @@ TEST_F(Releasing, QemuStuckInItsExit) {
   Qemu qemu({.vfio_devices = {device_->address()}, .inherited = {{LeakModule::kDevice, 9}}});
   leak_->stall_exit("qemu");
   qemu.kill_only();
-  wait_until("QEMU to be stuck", [&] { return !threads_in_state(qemu.pid(), 'D').empty(); });
+  wait_until("QEMU to be stuck", [&] { return is_inside(qemu.pid(), "leak_flush"); });
   ASSERT_LT(find_fd(qemu.pid(), ""), 0) << "/proc shows its files";
   expect_releasing(qemu.pid(), "leak_flush");
 
@@ -71,7 +71,7 @@ TEST_F(Releasing, FilesBehindAStalledRelease) {
   Qemu qemu({.vfio_devices = {device_->address()}, .inherited = {{LeakModule::kDevice, 200}}});
   leak_->stall_release("qemu");
   qemu.kill_only();
-  wait_until("QEMU to be stuck", [&] { return !threads_in_state(qemu.pid(), 'D').empty(); });
+  wait_until("QEMU to be stuck", [&] { return is_inside(qemu.pid(), "leak_release"); });
   expect_releasing(qemu.pid(), "task_work_run");
 
   leak_->wake();

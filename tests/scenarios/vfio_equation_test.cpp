@@ -20,6 +20,7 @@ namespace {
 struct State {
   const char* name;
   void (*enter)(VfioUser& vfio);
+  bool usable;  // by the process that has entered it
   std::int64_t device_refcount;
   std::int64_t open_count;
   std::int64_t container_users;
@@ -50,13 +51,13 @@ void mapping_only(VfioUser& vfio) {
 
 // clang-format off
 const State kStates[] = {
-    // name             enter                refcount  open  users  owner  group file     container
-    {"Nothing",         nothing,             1,        0,    0,     0,     std::nullopt,  std::nullopt},
-    {"Group",           group,               1,        0,    0,     0,     1,             std::nullopt},
-    {"GroupContainer",  group_and_container, 1,        0,    1,     1,     1,             2},
-    {"All",             all,                 2,        1,    2,     1,     2,             2},
-    {"DeviceOnly",      device_only,         2,        1,    2,     1,     1,             1},
-    {"MappingOnly",     mapping_only,        2,        1,    2,     1,     1,             1},
+    // name             enter                usable  refcount  open  users  owner  group file    container
+    {"Nothing",         nothing,             true,   1,        0,    0,     0,     std::nullopt, std::nullopt},
+    {"Group",           group,               false,  1,        0,    0,     0,     1,            std::nullopt},
+    {"GroupContainer",  group_and_container, true,   1,        0,    1,     1,     1,            2},
+    {"All",             all,                 true,   2,        1,    2,     1,     2,            2},
+    {"DeviceOnly",      device_only,         true,   2,        1,    2,     1,     1,            1},
+    {"MappingOnly",     mapping_only,        true,   2,        1,    2,     1,     1,            1},
 };
 // clang-format on
 
@@ -106,6 +107,9 @@ TEST_P(VfioEquation, ClosesIn) {
   const std::string container = books.fact(group, "container");
   ASSERT_EQ(!container.empty(), state.container_kref.has_value());
   if (state.container_kref) expect_counter(books, container, "kref", *state.container_kref);
+  // A group alone can't be used, only kept from others.
+  const auto audit = run_audit();
+  EXPECT_TRUE(state.usable ? is_clean(audit) : has_one(audit, "held"));
 }
 
 INSTANTIATE_TEST_SUITE_P(States, VfioEquation, testing::ValuesIn(kStates),

@@ -98,13 +98,14 @@ std::string process_status(pid_t pid, std::string_view field) {
   return {};
 }
 
-std::vector<pid_t> threads_in_state(pid_t pid, char state) {
-  std::vector<pid_t> found;
+bool is_inside(pid_t pid, std::string_view function) {
   const auto tasks = proc(pid) / "task";
   for (const int tid : numbers_in(tasks)) {
-    if (process_status(tid, "State").starts_with(state)) found.push_back(tid);
+    std::ifstream stack(tasks / std::to_string(tid) / "stack");
+    const std::string text{std::istreambuf_iterator<char>(stack), {}};
+    if (text.find(function) != std::string::npos) return true;
   }
-  return found;
+  return false;
 }
 
 }  // namespace vmleak::scenarios

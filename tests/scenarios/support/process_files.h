@@ -36,7 +36,7 @@ FileDescriptor grab_fd(pid_t pid, int fd);
 // the process or the line is not there.
 std::string process_status(pid_t pid, std::string_view field);
 
-// Threads of a process that are in this state, e.g. 'D'.
-std::vector<pid_t> threads_in_state(pid_t pid, char state);
+// True when a thread of the process is in that function of the kernel.
+bool is_inside(pid_t pid, std::string_view function);
 
 }  // namespace vmleak::scenarios
