@@ -8,18 +8,24 @@
 #define S_IFREG 0100000
 #define FMODE_READ 0x1
 #define FMODE_PATH 0x4000
+#define SB_KERNMOUNT (1UL << 22)
 #define HUGETLBFS_MAGIC 0x958458f6
 
 /* A file of a VM's own process that may be one of its disks. */
 static __always_inline bool image_candidate(struct file *file, unsigned short mode)
 {
 	unsigned int f_mode = BPF_CORE_READ(file, f_mode);
+	struct super_block *sb;
 
 	if ((mode & S_IFMT) == S_IFBLK)
 		return true;
-	/* Log files are write-only; guest RAM is on hugetlbfs. */
-	return (f_mode & FMODE_READ) && !(f_mode & FMODE_PATH) &&
-	       BPF_CORE_READ(file, f_inode, i_sb, s_magic) != HUGETLBFS_MAGIC;
+	/* Log files are write-only. */
+	if (!(f_mode & FMODE_READ) || (f_mode & FMODE_PATH))
+		return false;
+	/* Guest RAM is on hugetlbfs; memfd, pidfd and namespaces are the kernel's own. */
+	sb = BPF_CORE_READ(file, f_inode, i_sb);
+	return BPF_CORE_READ(sb, s_magic) != HUGETLBFS_MAGIC &&
+	       !(BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT);
 }
 
 static __always_inline __u32 file__image_type(struct file *file)
