@@ -218,7 +218,10 @@ TEST_F(RunTest, DoctorIsFourWhereAuditsDecideNothing) {
 
 class FromTest : public RunTest {
  protected:
-  FromTest() : file_(std::filesystem::path(::testing::TempDir()) / "vmleak_from.json") {}
+  // ctest runs each test in a process of its own, several at a time.
+  FromTest()
+      : file_(std::filesystem::path(::testing::TempDir()) /
+              ("vmleak_from." + std::to_string(::getpid()) + ".json")) {}
   ~FromTest() override { std::filesystem::remove(file_); }
 
   int audit_of(const std::string& text) {

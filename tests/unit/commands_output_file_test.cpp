@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
 
 #include "commands/output_file.h"
 
@@ -18,8 +20,10 @@ namespace fs = std::filesystem;
 
 class OutputFileTest : public ::testing::Test {
  protected:
-  OutputFileTest() : directory_(fs::path(::testing::TempDir()) / "vmleak_output_file") {
-    fs::remove_all(directory_);
+  // ctest runs each test in a process of its own, several at a time.
+  OutputFileTest()
+      : directory_(fs::path(::testing::TempDir()) /
+                   ("vmleak_output_file." + std::to_string(::getpid()))) {
     fs::create_directories(directory_);
   }
   ~OutputFileTest() override { fs::remove_all(directory_); }
