@@ -128,8 +128,24 @@ static __always_inline __u64 file__object(struct file *file, __u32 type, __u64 *
 	}
 }
 
+/*
+ * The file_operations whose module an open file keeps.  debugfs puts its own
+ * in front, which belong to nobody, and keeps the module of the file's own.
+ */
+static __always_inline const struct file_operations *file__owned_operations(struct file *file,
+									    __u32 type)
+{
+	struct debugfs_fsdata *data;
+
+	if (type != VMLEAK_FILE_KVM_DEBUGFS && type != VMLEAK_FILE_KVM_DEBUGFS_MMU)
+		return BPF_CORE_READ(file, f_op);
+	data = BPF_CORE_READ(file, f_path.dentry, d_fsdata);
+	return BPF_CORE_READ(data, real_fops);
+}
+
 static __always_inline void file__fill(struct vmleak_file *out, struct file *file, __u32 type)
 {
+	const struct file_operations *f_op;
 	struct inode *inode;
 
 	out->file = (__u64)file;
@@ -146,7 +162,8 @@ static __always_inline void file__fill(struct vmleak_file *out, struct file *fil
 	if (type == VMLEAK_FILE_IO_URING)
 		out->detail = io_ring__files((struct io_ring_ctx *)out->object);
 	read_name(out->name, file, f_path.dentry, d_name.name);
-	BPF_CORE_READ_STR_INTO(&out->module, file, f_op, owner, name);
+	f_op = file__owned_operations(file, type);
+	BPF_CORE_READ_STR_INTO(&out->module, f_op, owner, name);
 }
 
 /* Type by pointer alone, for files that only a kernel object points to. */
