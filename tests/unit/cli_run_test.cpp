@@ -254,7 +254,7 @@ TEST_F(FromTest, ReadsStandardInput) {
 TEST_F(FromTest, SaysWhatIsWrongWithAFile) {
   for (const auto* broken : {"", "{", "[]", "{\"schema\":\"vmleak.snapshot/1\"}", "\xff\xfe"}) {
     EXPECT_EQ(audit_of(broken), 1) << broken;
-    EXPECT_THAT(host_.told.back(), HasSubstr("vmleak_from.json: "));
+    EXPECT_THAT(host_.told.back(), HasSubstr(file_.filename().string() + ": "));
   }
   EXPECT_EQ(run({"audit", "--from", "/nonexistent/a.json"}), 1);
   EXPECT_EQ(host_.told.back(), "vmleak: open /nonexistent/a.json: No such file or directory");
