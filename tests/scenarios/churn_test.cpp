@@ -58,8 +58,6 @@ class Churn {
   }
   Churn(const Churn&) = delete;
   Churn& operator=(const Churn&) = delete;
-  Churn(Churn&&) = delete;
-  Churn& operator=(Churn&&) = delete;
   ~Churn() { process_.kill(); }
 
   [[nodiscard]] int cycles() const { return *cycles_; }

@@ -20,7 +20,7 @@ class HostIsCleanAgain : public testing::Environment {
 };
 
 // GoogleTest owns it.
-const auto* const registered = testing::AddGlobalTestEnvironment(new HostIsCleanAgain);
+const auto* const kRegistered = testing::AddGlobalTestEnvironment(new HostIsCleanAgain);
 
 }  // namespace
 }  // namespace vmleak::scenarios

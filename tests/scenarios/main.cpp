@@ -3,9 +3,7 @@
 // Provokes leaks with real kernel objects and checks what the real program
 // says about them.  VMLEAK is the path of the program.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -13,17 +11,6 @@
 #include <iostream>
 
 #include "support/vmleak_cli.h"
-
-namespace {
-
-// Audits look at the whole host: two runs at a time would find each other's
-// leaks.  Held until the process ends.
-bool lock_host() {
-  const int file = ::open("/run/vmleak-scenarios.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  return file >= 0 && ::flock(file, LOCK_EX) == 0;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
@@ -33,10 +20,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (program != nullptr) vmleak::scenarios::set_vmleak_program(program);
-  if (!testing::GTEST_FLAG(list_tests) && !lock_host()) {
-    std::cerr << "vmleak_scenarios: can't lock /run/vmleak-scenarios.lock; they need root\n";
-    return 2;
-  }
   // Scenarios tell the program's tasks by their names.
   if (::prctl(PR_SET_NAME, "scenarios") < 0) return 2;
   // Processes whose parent dies in a scenario become children of this one.

@@ -3,8 +3,8 @@
 // Scenarios 13 to 15: slow is not leaked.  Each ends with the host clean.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
-#include <csignal>
 #include <fstream>
 
 #include "support/actors.h"
@@ -24,14 +24,14 @@ class Releasing : public testing::Test {
     REQUIRE_LAB("only the lab may load the leak module");
     const auto devices = lab_devices("E1000E");
     ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device = std::make_unique<PciDevice>(devices[0], "vfio-pci");
-    leak = std::make_unique<LeakModule>();
+    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
+    leak_ = std::make_unique<LeakModule>();
   }
 
   void TearDown() override {
     // First, or the device could not be given back.
-    leak.reset();
-    device.reset();
+    leak_.reset();
+    device_.reset();
   }
 
   // Nothing is leaked, something is on its way out, and this process is why.
@@ -47,20 +47,20 @@ class Releasing : public testing::Test {
     EXPECT_TRUE(explained) << waiting_for << " of " << pid << " is not in " << audit;
   }
 
-  std::unique_ptr<PciDevice> device;
-  std::unique_ptr<LeakModule> leak;
+  std::unique_ptr<PciDevice> device_;
+  std::unique_ptr<LeakModule> leak_;
 };
 
 // Its other descriptors are closed already, and none of them is released.
 TEST_F(Releasing, QemuStuckInItsExit) {
-  Qemu qemu({.vfio_devices = {device->address()}, .inherited = {{LeakModule::kDevice, 9}}});
-  leak->stall_exit("qemu");
+  Qemu qemu({.vfio_devices = {device_->address()}, .inherited = {{LeakModule::kDevice, 9}}});
+  leak_->stall_exit("qemu");
   qemu.kill_only();
   wait_until("QEMU to be stuck", [&] { return is_inside(qemu.pid(), "leak_flush"); });
   ASSERT_LT(find_fd(qemu.pid(), ""), 0) << "/proc shows its files";
   expect_releasing(qemu.pid(), "leak_flush");
 
-  leak->wake();
+  leak_->wake();
   qemu.wait_for_death();
   EXPECT_TRUE(is_clean(run_audit()));
 }
@@ -68,13 +68,13 @@ TEST_F(Releasing, QemuStuckInItsExit) {
 // The list of files to put is a local variable of task_work_run(): while the
 // first is being released, the others are in no table.
 TEST_F(Releasing, FilesBehindAStalledRelease) {
-  Qemu qemu({.vfio_devices = {device->address()}, .inherited = {{LeakModule::kDevice, 200}}});
-  leak->stall_release("qemu");
+  Qemu qemu({.vfio_devices = {device_->address()}, .inherited = {{LeakModule::kDevice, 200}}});
+  leak_->stall_release("qemu");
   qemu.kill_only();
   wait_until("QEMU to be stuck", [&] { return is_inside(qemu.pid(), "leak_release"); });
   expect_releasing(qemu.pid(), "task_work_run");
 
-  leak->wake();
+  leak_->wake();
   qemu.wait_for_death();
   EXPECT_TRUE(is_clean(run_audit()));
 }
@@ -88,8 +88,6 @@ class CorePattern {
   }
   CorePattern(const CorePattern&) = delete;
   CorePattern& operator=(const CorePattern&) = delete;
-  CorePattern(CorePattern&&) = delete;
-  CorePattern& operator=(CorePattern&&) = delete;
   ~CorePattern() { std::ofstream(kFile) << original_; }
 
  private:
@@ -100,7 +98,7 @@ class CorePattern {
 // The handler never reads, so the dump waits once the pipe to it is full.
 TEST_F(Releasing, CoreDump) {
   const CorePattern pattern("|/bin/sleep 654321");
-  const auto vmm = cast_passthrough_vmm(*device);
+  const auto vmm = cast_passthrough_vmm(*device_);
   ::kill(vmm->pid(), SIGABRT);
   wait_until("the core dump to begin",
              [&] { return process_status(vmm->pid(), "CoreDumping") == "1"; });

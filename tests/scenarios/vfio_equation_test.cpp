@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-
 #include "support/actors.h"
 #include "support/audit.h"
 #include "support/books.h"
@@ -52,7 +50,7 @@ void mapping_only(VfioUser& vfio) {
 }
 
 // clang-format off
-constexpr std::array kStates = std::to_array<State>({
+const State kStates[] = {
     // name             enter                usable  refcount  open  users  owner  group file    container
     {"Nothing",         nothing,             true,   1,        0,    0,     0,     std::nullopt, std::nullopt},
     {"Group",           group,               false,  1,        0,    0,     0,     1,            std::nullopt},
@@ -60,7 +58,7 @@ constexpr std::array kStates = std::to_array<State>({
     {"All",             all,                 true,   2,        1,    2,     1,     2,            2},
     {"DeviceOnly",      device_only,         true,   2,        1,    2,     1,     1,            1},
     {"MappingOnly",     mapping_only,        true,   2,        1,    2,     1,     1,            1},
-});
+};
 // clang-format on
 
 class VfioEquation : public testing::TestWithParam<State> {
@@ -69,7 +67,7 @@ class VfioEquation : public testing::TestWithParam<State> {
     REQUIRE_LAB("this machine has no VFIO device to spare");
     const auto devices = lab_devices("E1000E");
     ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device = std::make_unique<PciDevice>(devices[0], "vfio-pci");
+    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
   }
 
   // The value, and that all of it is explained.
@@ -79,23 +77,23 @@ class VfioEquation : public testing::TestWithParam<State> {
     EXPECT_EQ(books.unaccounted(node, counter), 0) << counter << " of " << node;
   }
 
-  std::unique_ptr<PciDevice> device;
+  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_P(VfioEquation, ClosesIn) {
   const auto& state = GetParam();
   const ChildProcess user("user", [&](const Stage& stage) {
-    VfioUser vfio(device->group_path(), device->address());
+    VfioUser vfio(device_->group_path(), device_->address());
     state.enter(vfio);
     stage.pause();
   });
 
   const auto books = Books::take();
-  const auto device_node = books.node("vfio_device", "pci_address", device->address());
-  const auto group = books.node("vfio_group", "number", device->iommu_group());
-  const auto iommu_group = books.node("iommu_group", "number", device->iommu_group());
-  expect_counter(books, device_node, "refcount", state.device_refcount);
-  expect_counter(books, device_node, "open_count", state.open_count);
+  const auto device = books.node("vfio_device", "pci_address", device_->address());
+  const auto group = books.node("vfio_group", "number", device_->iommu_group());
+  const auto iommu_group = books.node("iommu_group", "number", device_->iommu_group());
+  expect_counter(books, device, "refcount", state.device_refcount);
+  expect_counter(books, device, "open_count", state.open_count);
   expect_counter(books, group, "drivers", 1);
   expect_counter(books, group, "container_users", state.container_users);
   expect_counter(books, iommu_group, "owner_cnt", state.owner_cnt);
@@ -119,11 +117,11 @@ INSTANTIATE_TEST_SUITE_P(States, VfioEquation, testing::ValuesIn(kStates),
 
 // With a VM that knows its devices.
 TEST_F(VfioEquation, ClosesForAPassthroughVm) {
-  const auto vmm = cast_passthrough_vmm(*device);
+  const auto vmm = cast_passthrough_vmm(*device_);
   const auto books = Books::take();
   const auto kvm = books.node("kvm", "creator_pid", vmm->pid());
   EXPECT_EQ(books.unaccounted(kvm, "users_count"), 0);
-  const auto group = books.node("vfio_group", "number", device->iommu_group());
+  const auto group = books.node("vfio_group", "number", device_->iommu_group());
   const std::string group_file = books.fact(group, "open_file");
   // Its descriptor, the open device, kvm-vfio.
   expect_counter(books, group_file, "f_count", 3);

@@ -26,12 +26,12 @@ class VfioHeld : public testing::Test {
     REQUIRE_LAB("this machine has no VFIO device to spare");
     const auto devices = lab_devices("E1000E");
     ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device = std::make_unique<PciDevice>(devices[0], "vfio-pci");
+    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
   }
 
   // What the next VMM meets.
   [[nodiscard]] int error_of_open() const {
-    const FileDescriptor group(::open(device->group_path().c_str(), O_RDWR | O_CLOEXEC));
+    const FileDescriptor group(::open(device_->group_path().c_str(), O_RDWR | O_CLOEXEC));
     return group ? 0 : errno;
   }
 
@@ -43,7 +43,7 @@ class VfioHeld : public testing::Test {
     const auto* finding = audit.only();
     ASSERT_NE(finding, nullptr);
     EXPECT_TRUE(finding->ends_in(pid)) << "expected " << pid << " in " << audit;
-    EXPECT_TRUE(finding->blocks_device(device->address())) << audit;
+    EXPECT_TRUE(finding->blocks_device(device_->address())) << audit;
     EXPECT_TRUE(finding->passes_through(by)) << audit;
     EXPECT_TRUE(finding->mentions("busy")) << audit;
   }
@@ -53,23 +53,23 @@ class VfioHeld : public testing::Test {
     EXPECT_EQ(error_of_open(), 0);
   }
 
-  std::unique_ptr<PciDevice> device;
+  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_F(VfioHeld, IdleDeviceIsFree) { expect_free(); }
 
 TEST_F(VfioHeld, DeviceInUseIsFine) {
-  const auto vmm = cast_passthrough_vmm(*device);
+  const auto vmm = cast_passthrough_vmm(*device_);
   EXPECT_TRUE(is_clean(run_audit()));
 }
 
 TEST_F(VfioHeld, QemusDeviceByASecondProcess) {
-  Qemu qemu({.vfio_devices = {device->address()}});
+  Qemu qemu({.vfio_devices = {device_->address()}});
   const auto holder = cast_holder(qemu.pid(), qemu.fd("anon_inode:[vfio-device]"));
   EXPECT_TRUE(is_clean(run_audit()));
   qemu.kill();
   expect_held_by(holder->pid(), "vfio-device");
-  for (const auto& target : {device->address().substr(5), device->group_path()}) {
+  for (const auto& target : {device_->address().substr(5), device_->group_path()}) {
     const auto explanation = run_vmleak({"explain", target, "--no-wait"});
     EXPECT_NE(explanation.out.find(std::to_string(holder->pid())), std::string::npos)
         << explanation;
@@ -80,10 +80,10 @@ TEST_F(VfioHeld, QemusDeviceByASecondProcess) {
 }
 
 TEST_F(VfioHeld, GroupFileByASecondProcess) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  const auto holder = cast_holder(vmm->pid(), find_fd(vmm->pid(), device->group_path()));
+  const auto vmm = cast_passthrough_vmm(*device_);
+  const auto holder = cast_holder(vmm->pid(), find_fd(vmm->pid(), device_->group_path()));
   vmm->kill();
-  expect_held_by(holder->pid(), device->group_path());
+  expect_held_by(holder->pid(), device_->group_path());
 
   holder->kill();
   expect_free();
@@ -91,7 +91,7 @@ TEST_F(VfioHeld, GroupFileByASecondProcess) {
 
 // The VM's own device for VFIO keeps the files of the groups it was given.
 TEST_F(VfioHeld, GroupByAFileOfKvmVfio) {
-  const auto vmm = cast_passthrough_vmm(*device);
+  const auto vmm = cast_passthrough_vmm(*device_);
   const auto holder = cast_holder(vmm->pid(), find_fd(vmm->pid(), "anon_inode:kvm-vfio"));
   vmm->kill();
   expect_held_by(holder->pid(), "kvm-vfio");
@@ -102,7 +102,7 @@ TEST_F(VfioHeld, GroupByAFileOfKvmVfio) {
 
 TEST_F(VfioHeld, OnlyByTheMappingOfABar) {
   ChildProcess vmm("vmm", [this](const Stage& stage) {
-    VfioUser vfio(device->group_path(), device->address());
+    VfioUser vfio(device_->group_path(), device_->address());
     vfio.open_all();
     vfio.map_bar();
     stage.pause(leave_heir("heir"));
@@ -122,7 +122,7 @@ TEST_F(VfioHeld, OnlyByTheMappingOfABar) {
 TEST_F(VfioHeld, ByTheAddressSpaceThatVhostKeeps) {
   REQUIRE_DEVICE("/dev/vhost-net");
   ChildProcess vmm("vmm", [this](const Stage& stage) {
-    VfioUser vfio(device->group_path(), device->address());
+    VfioUser vfio(device_->group_path(), device_->address());
     vfio.open_all();
     vfio.map_bar();
     KvmVm vm;

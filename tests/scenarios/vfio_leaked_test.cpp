@@ -24,18 +24,18 @@ class VfioLeaked : public testing::Test {
     REQUIRE_LAB("only the lab may load the leak module");
     const auto devices = lab_devices("E1000E");
     ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device = std::make_unique<PciDevice>(devices[0], "vfio-pci");
-    leak = std::make_unique<LeakModule>();
+    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
+    leak_ = std::make_unique<LeakModule>();
   }
 
   void TearDown() override {
     // First, or the device could not be given back.
-    leak.reset();
-    device.reset();
+    leak_.reset();
+    device_.reset();
   }
 
   [[nodiscard]] int error_of_open() const {
-    const FileDescriptor group(::open(device->group_path().c_str(), O_RDWR | O_CLOEXEC));
+    const FileDescriptor group(::open(device_->group_path().c_str(), O_RDWR | O_CLOEXEC));
     return group ? 0 : errno;
   }
 
@@ -51,7 +51,7 @@ class VfioLeaked : public testing::Test {
     EXPECT_TRUE(has_one(audit, "leaked"));
     const auto* finding = audit.find(kind, "leaked");
     ASSERT_NE(finding, nullptr) << audit;
-    EXPECT_TRUE(finding->blocks_device(device->address())) << audit;
+    EXPECT_TRUE(finding->blocks_device(device_->address())) << audit;
     EXPECT_EQ(finding->unaccounted(counter), 1) << audit;
   }
 
@@ -60,38 +60,38 @@ class VfioLeaked : public testing::Test {
     EXPECT_EQ(error_of_open(), 0);
   }
 
-  std::unique_ptr<PciDevice> device;
-  std::unique_ptr<LeakModule> leak;
+  std::unique_ptr<PciDevice> device_;
+  std::unique_ptr<LeakModule> leak_;
 };
 
 TEST_F(VfioLeaked, QemusDeviceFile) {
-  Qemu qemu({.vfio_devices = {device->address()}});
-  leak->keep_file(qemu.pid(), qemu.fd("anon_inode:[vfio-device]"));
+  Qemu qemu({.vfio_devices = {device_->address()}});
+  leak_->keep_file(qemu.pid(), qemu.fd("anon_inode:[vfio-device]"));
   qemu.kill();
   expect_no_visible_holder();
   EXPECT_EQ(error_of_open(), EBUSY);
   expect_one_leaked_reference("vfio_device", "refcount");
 
-  leak->put_all();
+  leak_->put_all();
   expect_free();
 }
 
 TEST_F(VfioLeaked, GroupFile) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  leak->keep_file(vmm->pid(), find_fd(vmm->pid(), device->group_path()));
+  const auto vmm = cast_passthrough_vmm(*device_);
+  leak_->keep_file(vmm->pid(), find_fd(vmm->pid(), device_->group_path()));
   vmm->kill();
   expect_no_visible_holder();
   EXPECT_EQ(error_of_open(), EBUSY);
   expect_one_leaked_reference("vfio_group", "f_count");
 
-  leak->put_all();
+  leak_->put_all();
   expect_free();
 }
 
 // The device can be used again, only the module can't be unloaded.
 TEST_F(VfioLeaked, ContainerFile) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  leak->keep_file(vmm->pid(), find_fd(vmm->pid(), "/dev/vfio/vfio"));
+  const auto vmm = cast_passthrough_vmm(*device_);
+  leak_->keep_file(vmm->pid(), find_fd(vmm->pid(), "/dev/vfio/vfio"));
   vmm->kill();
   expect_no_visible_holder();
   EXPECT_EQ(error_of_open(), 0);
@@ -102,38 +102,38 @@ TEST_F(VfioLeaked, ContainerFile) {
   EXPECT_EQ(finding->raw().at("object").at("name"), "vfio") << audit;
   EXPECT_GE(finding->unaccounted(), 1) << audit;
 
-  leak->put_all();
+  leak_->put_all();
   expect_free();
 }
 
 // Not a file's: the device's own count.
 TEST_F(VfioLeaked, DeviceRegistration) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  leak->keep_vfio_device(vmm->pid(), vmm->value());
+  const auto vmm = cast_passthrough_vmm(*device_);
+  leak_->keep_vfio_device(vmm->pid(), vmm->value());
   vmm->kill();
   expect_no_visible_holder();
   expect_one_leaked_reference("vfio_device", "refcount");
 
-  leak->put_all();
+  leak_->put_all();
   expect_free();
 }
 
 TEST_F(VfioLeaked, AddressSpace) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  leak->keep_mm(vmm->pid());
+  const auto vmm = cast_passthrough_vmm(*device_);
+  leak_->keep_mm(vmm->pid());
   vmm->kill();
   expect_no_visible_holder();
   EXPECT_EQ(error_of_open(), EBUSY);
   expect_one_leaked_reference("mm", "mm_users");
 
-  leak->put_all();
+  leak_->put_all();
   expect_free();
 }
 
 TEST_F(VfioLeaked, GivenBackInTime) {
-  const auto vmm = cast_passthrough_vmm(*device);
-  leak->keep_file(vmm->pid(), vmm->value());
-  leak->put_all();
+  const auto vmm = cast_passthrough_vmm(*device_);
+  leak_->keep_file(vmm->pid(), vmm->value());
+  leak_->put_all();
   vmm->kill();
   expect_free();
 }

@@ -29,8 +29,8 @@ class VfioViability : public testing::TestWithParam<SharedGroup> {
  protected:
   void SetUp() override {
     REQUIRE_LAB("this machine has no VFIO device to spare");
-    addresses = lab_devices(GetParam().devices);
-    ASSERT_EQ(addresses.size(), 2U) << "start the lab with --device all";
+    addresses_ = lab_devices(GetParam().devices);
+    ASSERT_EQ(addresses_.size(), 2U) << "start the lab with --device all";
   }
 
   static bool kernel_says_viable(const PciDevice& device) {
@@ -42,12 +42,12 @@ class VfioViability : public testing::TestWithParam<SharedGroup> {
     return (status.flags & VFIO_GROUP_FLAGS_VIABLE) != 0;
   }
 
-  std::vector<std::string> addresses;
+  std::vector<std::string> addresses_;
 };
 
 TEST_P(VfioViability, MemberOnAHostDriver) {
-  const PciDevice ours(addresses[0], "vfio-pci");
-  const PciDevice other(addresses[1], GetParam().host_driver);
+  const PciDevice ours(addresses_[0], "vfio-pci");
+  const PciDevice other(addresses_[1], GetParam().host_driver);
   ASSERT_FALSE(kernel_says_viable(ours));
   const auto audit = run_audit();
   EXPECT_EQ(audit.run.exit_code, 3) << audit;
@@ -60,15 +60,15 @@ TEST_P(VfioViability, MemberOnAHostDriver) {
 }
 
 TEST_P(VfioViability, MemberOnVfioToo) {
-  const PciDevice ours(addresses[0], "vfio-pci");
-  const PciDevice other(addresses[1], "vfio-pci");
+  const PciDevice ours(addresses_[0], "vfio-pci");
+  const PciDevice other(addresses_[1], "vfio-pci");
   ASSERT_TRUE(kernel_says_viable(ours));
   EXPECT_TRUE(is_clean(run_audit()));
 }
 
 TEST_P(VfioViability, MemberOnNoDriver) {
-  const PciDevice ours(addresses[0], "vfio-pci");
-  const PciDevice other(addresses[1], "");
+  const PciDevice ours(addresses_[0], "vfio-pci");
+  const PciDevice other(addresses_[1], "");
   ASSERT_TRUE(kernel_says_viable(ours));
   EXPECT_TRUE(is_clean(run_audit()));
 }

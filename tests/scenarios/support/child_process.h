@@ -35,8 +35,6 @@ class ChildProcess {
   ChildProcess(std::string_view name, const Body& body);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
-  ChildProcess(ChildProcess&&) = delete;
-  ChildProcess& operator=(ChildProcess&&) = delete;
   ~ChildProcess();
 
   [[nodiscard]] pid_t pid() const { return pid_; }

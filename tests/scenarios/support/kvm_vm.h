@@ -20,8 +20,6 @@ class KvmVm {
   KvmVm();
   KvmVm(const KvmVm&) = delete;
   KvmVm& operator=(const KvmVm&) = delete;
-  KvmVm(KvmVm&&) = delete;
-  KvmVm& operator=(KvmVm&&) = delete;
   ~KvmVm();
 
   struct Vcpu {

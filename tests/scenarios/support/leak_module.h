@@ -18,8 +18,6 @@ class LeakModule {
   LeakModule();
   LeakModule(const LeakModule&) = delete;
   LeakModule& operator=(const LeakModule&) = delete;
-  LeakModule(LeakModule&&) = delete;
-  LeakModule& operator=(LeakModule&&) = delete;
   ~LeakModule();
 
   void keep_file(pid_t pid, int fd) const;

@@ -2,11 +2,11 @@
 #include "support/orphan.h"
 
 #include <linux/close_range.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <string>
 
 #include "support/check.h"

@@ -18,8 +18,6 @@ class Orphan {
   explicit Orphan(pid_t pid) : pid_(pid) {}
   Orphan(const Orphan&) = delete;
   Orphan& operator=(const Orphan&) = delete;
-  Orphan(Orphan&&) = delete;
-  Orphan& operator=(Orphan&&) = delete;
   ~Orphan() { kill(); }
 
   [[nodiscard]] pid_t pid() const { return pid_; }

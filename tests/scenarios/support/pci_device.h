@@ -18,8 +18,6 @@ class PciDevice {
   PciDevice(std::string address, const std::string& driver);
   PciDevice(const PciDevice&) = delete;
   PciDevice& operator=(const PciDevice&) = delete;
-  PciDevice(PciDevice&&) = delete;
-  PciDevice& operator=(PciDevice&&) = delete;
   ~PciDevice();
 
   [[nodiscard]] const std::string& address() const { return address_; }

@@ -45,7 +45,6 @@ void make_disk(const std::string& path) {
     if (fd != inherited->fd) ::close(fd);
   }
   std::vector<char*> words;
-  words.reserve(arguments.size() + 1);
   for (const auto& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   ::execvp(words[0], words.data());

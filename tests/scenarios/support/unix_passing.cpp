@@ -48,9 +48,6 @@ struct Envelope {
   }
   Envelope(const Envelope&) = delete;
   Envelope& operator=(const Envelope&) = delete;
-  Envelope(Envelope&&) = delete;
-  Envelope& operator=(Envelope&&) = delete;
-  ~Envelope() = default;
 };
 
 }  // namespace

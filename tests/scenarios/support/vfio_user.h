@@ -15,8 +15,6 @@ class VfioUser {
   VfioUser(std::string group_path, std::string pci_address);
   VfioUser(const VfioUser&) = delete;
   VfioUser& operator=(const VfioUser&) = delete;
-  VfioUser(VfioUser&&) = delete;
-  VfioUser& operator=(VfioUser&&) = delete;
   ~VfioUser();
 
   void open_group();

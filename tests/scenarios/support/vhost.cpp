@@ -10,8 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include <cstddef>
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "support/check.h"
 
@@ -30,16 +31,15 @@ std::uintptr_t make_memory() {
 
 // All of the guest's memory in one region, guest addresses from 0.
 void set_memory(int vhost, std::uintptr_t memory) {
-  // struct vhost_memory with its flexible array filled.
-  struct Table {
-    std::uint32_t nregions = 1;
-    std::uint32_t padding = 0;
-    vhost_memory_region region{0, kMemorySize, 0, 0};
-  };
-  static_assert(offsetof(Table, region) == sizeof(vhost_memory));
-  Table table;
-  table.region.userspace_addr = memory;
-  check(::ioctl(vhost, VHOST_SET_MEM_TABLE, &table), "give vhost-net memory");
+  vhost_memory_region region{};
+  region.memory_size = kMemorySize;
+  region.userspace_addr = memory;
+  vhost_memory header{};
+  header.nregions = 1;
+  std::array<char, sizeof header + sizeof region> table{};
+  std::memcpy(table.data(), &header, sizeof header);
+  std::memcpy(table.data() + sizeof header, &region, sizeof region);
+  check(::ioctl(vhost, VHOST_SET_MEM_TABLE, table.data()), "give vhost-net memory");
 }
 
 void set_queue(int vhost, unsigned index, std::uintptr_t memory) {

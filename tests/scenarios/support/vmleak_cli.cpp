@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <utility>
@@ -115,7 +115,6 @@ CliResult Vmleak::finish() {
   std::vector<Stream> open{{out_.get(), result.out}, {err_.get(), result.err}};
   while (!open.empty()) {
     std::vector<pollfd> polled;
-    polled.reserve(open.size());
     for (const auto& stream : open) polled.push_back({stream.fd, POLLIN, 0});
     if (::poll(polled.data(), polled.size(), milliseconds_until(deadline)) == 0) {
       fail("{}: no answer within {} s; so far:\n{}\n{}", command_, kDeadline.count(), result.out,

@@ -34,8 +34,6 @@ class Vmleak {
       const std::vector<std::string>& arguments, const std::function<void()>& prepare = [] {});
   Vmleak(const Vmleak&) = delete;
   Vmleak& operator=(const Vmleak&) = delete;
-  Vmleak(Vmleak&&) = delete;
-  Vmleak& operator=(Vmleak&&) = delete;
   ~Vmleak();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
