@@ -78,11 +78,72 @@ Book full_book() {
   book.closing_tasks = {
       {4713, 4711, "qemu", "D", ClosingReason::kExitMmap, {"exit_mmap", "mmput"}, false},
       {60, 60, "kworker", "R", ClosingReason::kTaskWork, {}, true}};
+  book.waiting_tasks = {{348,
+                         340,
+                         "bash",
+                         "D",
+                         KernelWait::kVfioUnregister,
+                         "0000:8a:00.0",
+                         1'767'225'600'000'000'000,
+                         {"vfio_unregister_group_dev"}}};
   book.losses = {{"mappings: list changed", 3, {NodeKind::kMm, NodeKind::kOpenFile}},
                  {"everything", 1, {}}};
   book.files_walked = 41'207;
   book.mappings_walked = 912;
   return book;
+}
+
+Management full_management() {
+  Management management;
+  Domain domain;
+  domain.name = "gpu-07";
+  domain.uuid = "5b1e0c2a-0000-4000-8000-000000000001";
+  domain.source = "libvirt";
+  domain.state = "running";
+  domain.reason = "booted";
+  domain.active = domain.persistent = domain.autostart = true;
+  domain.pid = 4711;
+  domain.memory_bytes = 1ULL << 36;
+  domain.hugepage_bytes = 1ULL << 30;
+  domain.host_devices = {{"0000:8a:00.0", "", true}, {"", "c0ffee00", false}};
+  domain.disks = {"/images/gpu-07.qcow2"};
+  domain.interfaces = {"vnet0"};
+  management.domains = {domain};
+  management.past_runs = {{"gpu-06",
+                           "5b1e0c2a-0000-4000-8000-000000000002",
+                           "libvirt domain log",
+                           "/var/log/libvirt/qemu/gpu-06.log",
+                           4700,
+                           1,
+                           2,
+                           "destroyed",
+                           domain.host_devices,
+                           {"/images/gpu-06.qcow2"}}};
+  management.losses = {{"libvirt did not answer", 1, {NodeKind::kVfioDevice}}};
+  return management;
+}
+
+PciFunction full_function() {
+  PciFunction function;
+  function.address = "0000:8a:00.0";
+  function.name = "NVIDIA A100";
+  function.class_code = 0x030200;
+  function.vendor = 0x10de;
+  function.device = 0x20b0;
+  function.driver = "vfio-pci";
+  function.driver_override = "vfio-pci";
+  function.native_drivers = {"nvidia", "nouveau"};
+  function.iommu_group = 42;
+  function.physical_function = "0000:8a:00.7";
+  function.virtual_functions = {"0000:8a:01.0"};
+  function.upstream_bridge = "0000:89:00.0";
+  function.reset_methods = {"flr", "bus"};
+  function.power_state = "D3hot";
+  function.parking = {{"modprobe.d", "options vfio-pci ids=10de:20b0"}};
+  function.driver_messages = {{"nvidia", 3, "nvidia 0000:8a:00.0: enabling device"}};
+  function.host_uses = {{HostUseKind::kGpu, "/dev/nvidia0 is open"}};
+  function.host_uses_known = true;
+  return function;
 }
 
 Snapshot full_snapshot() {
@@ -94,6 +155,8 @@ Snapshot full_snapshot() {
   snapshot.coverage.families = {{"vm_list", FamilyState::kAttached, "iterator", "VMs"}};
   snapshot.samples = {full_book(), Book{}};
   snapshot.settle_ns = 10'000'000'000;
+  snapshot.management = full_management();
+  snapshot.pci_functions = {full_function()};
   return snapshot;
 }
 
@@ -145,6 +208,13 @@ TEST(BookJson, LeadsBackToTheSameBook) {
   const auto read = book_from_json(document);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(book_to_json(*read), document);
+}
+
+TEST(ManagementJson, LeadsBackToTheSame) {
+  const auto document = management_to_json(full_management());
+  const auto read = management_from_json(document);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(management_to_json(*read), document);
 }
 
 std::string error_of(std::string_view text) {
@@ -201,6 +271,11 @@ INSTANTIATE_TEST_SUITE_P(
                "number"},
         Damage{"UnknownReason",
                [](json& d) { d["samples"][0]["closing_tasks"][0]["reason"] = "tired"; }, "tired"},
+        Damage{"UnknownWait", [](json& d) { d["samples"][0]["waiting_tasks"][0]["wait"] = "tea"; },
+               "tea"},
+        Damage{"UnknownHostUse",
+               [](json& d) { d["pci_functions"][0]["host_uses"][0]["kind"] = "heater"; }, "heater"},
+        Damage{"NoManagement", [](json& d) { d.erase("management"); }, "management"},
         Damage{"UnknownLostKind",
                [](json& d) { d["samples"][0]["losses"][0]["kinds"][0] = "luck"; }, "luck"},
         Damage{"DanglingHolder",

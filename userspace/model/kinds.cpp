@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/kinds.h"
 
-#include <algorithm>
-#include <array>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <utility>
+#include "model/names.h"
 
 namespace vmleak {
 namespace {
-
-template <class E, std::size_t N>
-using NameTable = std::array<std::pair<E, std::string_view>, N>;
 
 constexpr NameTable<NodeKind, 13> kNodeKinds{{
     {NodeKind::kKvm, "kvm"},
@@ -60,31 +53,6 @@ constexpr NameTable<FamilyState, 4> kFamilyStates{{
     {FamilyState::kStale, "stale"},
 }};
 
-template <class E, std::size_t N>
-std::string_view name_of(const NameTable<E, N>& table, E value) {
-  const auto* row = std::find_if(table.begin(), table.end(),
-                                 [value](const auto& entry) { return entry.first == value; });
-  return row == table.end() ? "?" : row->second;
-}
-
-template <class E, std::size_t N>
-std::optional<E> value_of(const NameTable<E, N>& table, std::string_view name) {
-  const auto* row = std::find_if(table.begin(), table.end(),
-                                 [name](const auto& entry) { return entry.second == name; });
-  if (row == table.end()) return std::nullopt;
-  return row->first;
-}
-
-template <class E, std::size_t N>
-void read(const NameTable<E, N>& table, const nlohmann::json& json, E& value) {
-  const auto& name = json.get_ref<const std::string&>();
-  const auto found = value_of(table, name);
-  if (!found) {
-    throw nlohmann::json::other_error::create(501, "unknown name \"" + name + "\"", &json);
-  }
-  value = *found;
-}
-
 }  // namespace
 
 std::string_view to_string(NodeKind kind) { return name_of(kNodeKinds, kind); }
@@ -97,14 +65,20 @@ std::optional<NodeKind> node_kind_from(std::string_view name) { return value_of(
 std::optional<Verdict> verdict_from(std::string_view name) { return value_of(kVerdicts, name); }
 
 void to_json(nlohmann::json& json, NodeKind kind) { json = to_string(kind); }
-void from_json(const nlohmann::json& json, NodeKind& kind) { read(kNodeKinds, json, kind); }
+void from_json(const nlohmann::json& json, NodeKind& kind) { read_name(kNodeKinds, json, kind); }
 void to_json(nlohmann::json& json, Verdict verdict) { json = to_string(verdict); }
-void from_json(const nlohmann::json& json, Verdict& verdict) { read(kVerdicts, json, verdict); }
+void from_json(const nlohmann::json& json, Verdict& verdict) {
+  read_name(kVerdicts, json, verdict);
+}
 void to_json(nlohmann::json& json, OwnerState state) { json = to_string(state); }
-void from_json(const nlohmann::json& json, OwnerState& state) { read(kOwnerStates, json, state); }
+void from_json(const nlohmann::json& json, OwnerState& state) {
+  read_name(kOwnerStates, json, state);
+}
 void to_json(nlohmann::json& json, Tier tier) { json = to_string(tier); }
-void from_json(const nlohmann::json& json, Tier& tier) { read(kTiers, json, tier); }
+void from_json(const nlohmann::json& json, Tier& tier) { read_name(kTiers, json, tier); }
 void to_json(nlohmann::json& json, FamilyState state) { json = to_string(state); }
-void from_json(const nlohmann::json& json, FamilyState& state) { read(kFamilyStates, json, state); }
+void from_json(const nlohmann::json& json, FamilyState& state) {
+  read_name(kFamilyStates, json, state);
+}
 
 }  // namespace vmleak

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "model/domain.h"
 #include "model/kinds.h"
 #include "model/node.h"
+#include "model/pci.h"
 
 namespace vmleak {
 
@@ -50,6 +52,7 @@ struct Book {
   std::vector<Node> nodes;
   std::vector<Reference> references;
   std::vector<ClosingTask> closing_tasks;
+  std::vector<WaitingTask> waiting_tasks;
   std::vector<Loss> losses;
   std::uint64_t files_walked = 0;     // open files looked at
   std::uint64_t mappings_walked = 0;  // mappings looked at
@@ -81,6 +84,13 @@ struct Coverage {
   std::vector<Family> families;
 };
 
+// What managers of VMs and their records say.
+struct Management {
+  std::vector<Domain> domains;
+  std::vector<PastRun> past_runs;
+  std::vector<Loss> losses;  // a manager that did not answer, a record that can't be read
+};
+
 struct Snapshot {
   HostInfo host;
   Versions versions;
@@ -89,6 +99,12 @@ struct Snapshot {
   // The last one is the present.
   std::vector<Book> samples;
   std::uint64_t settle_ns = 0;  // span that the samples had to cover
+  // Read once, after the last sample.
+  Management management;
+  // PCI functions that VMs have to do with: on a vfio driver or with a driver
+  // override, named by a domain or a record, or sharing slot, IOMMU group or
+  // physical function with one of these.
+  std::vector<PciFunction> pci_functions;
 };
 
 }  // namespace vmleak

@@ -27,7 +27,23 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoUringFacts, fixed_files)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counter, name, value, bound)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count, certain, detail)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClosingTask, tid, pid, comm, state, reason, stack, kernel_thread)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WaitingTask, tid, pid, comm, state, wait, device, since_ns,
+                                   stack)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loss, what, count, kinds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostDevice, pci_address, mdev_uuid, managed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Domain, name, uuid, source, state, reason, active, persistent,
+                                   autostart, pid, memory_bytes, hugepage_bytes, host_devices,
+                                   disks, interfaces)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PastRun, name, uuid, source, where, pid, started_ns, ended_ns,
+                                   end_reason, host_devices, disks)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Management, domains, past_runs, losses)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostUse, kind, text)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Parking, source, text)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DriverMessage, driver, time_ns, text)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PciFunction, address, name, class_code, vendor, device, driver,
+                                   driver_override, native_drivers, iommu_group, physical_function,
+                                   virtual_functions, upstream_bridge, reset_methods, power_state,
+                                   parking, driver_messages, host_uses, host_uses_known)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostInfo, hostname, kernel, boot_id)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Versions, vmleak, qemu, libvirt)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Family, name, state, program, lost_without)
@@ -128,8 +144,8 @@ void from_json(const json& in, Node& node) {
   });
 }
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Book, time_ns, nodes, references, closing_tasks, losses,
-                                   files_walked, mappings_walked)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Book, time_ns, nodes, references, closing_tasks, waiting_tasks,
+                                   losses, files_walked, mappings_walked)
 
 namespace {
 
@@ -162,6 +178,16 @@ Result<Book> book_from_json(const json& in) {
   }
 }
 
+json management_to_json(const Management& management) { return management; }
+
+Result<Management> management_from_json(const json& in) {
+  try {
+    return in.get<Management>();
+  } catch (const json::exception& error) {
+    return Error{error.what()};
+  }
+}
+
 json families_to_json(const std::vector<Family>& families) { return families; }
 
 Result<std::vector<Family>> families_from_json(const json& in) {
@@ -173,9 +199,10 @@ Result<std::vector<Family>> families_from_json(const json& in) {
 }
 
 json snapshot_to_json(const Snapshot& snapshot) {
-  return json{{"schema", kSnapshotSchema},       {"host", snapshot.host},
-              {"versions", snapshot.versions},   {"coverage", snapshot.coverage},
-              {"settle_ns", snapshot.settle_ns}, {"samples", snapshot.samples}};
+  return json{{"schema", kSnapshotSchema},         {"host", snapshot.host},
+              {"versions", snapshot.versions},     {"coverage", snapshot.coverage},
+              {"settle_ns", snapshot.settle_ns},   {"samples", snapshot.samples},
+              {"management", snapshot.management}, {"pci_functions", snapshot.pci_functions}};
 }
 
 Result<Snapshot> snapshot_from_text(std::string_view text) {
@@ -196,6 +223,8 @@ Result<Snapshot> snapshot_from_text(std::string_view text) {
     document.at("coverage").get_to(snapshot.coverage);
     document.at("settle_ns").get_to(snapshot.settle_ns);
     document.at("samples").get_to(snapshot.samples);
+    document.at("management").get_to(snapshot.management);
+    document.at("pci_functions").get_to(snapshot.pci_functions);
     if (snapshot.samples.empty()) return Error{"it has no samples"};
     for (const auto& book : snapshot.samples) {
       if (auto checked = check_references(book); !checked) return checked.error();

@@ -17,6 +17,10 @@ nlohmann::json snapshot_to_json(const Snapshot& snapshot);
 nlohmann::json book_to_json(const Book& book);
 Result<Book> book_from_json(const nlohmann::json& json);
 
+// What managers say, as it travels the same way.
+nlohmann::json management_to_json(const Management& management);
+Result<Management> management_from_json(const nlohmann::json& json);
+
 // Capabilities, as they travel the same way.
 nlohmann::json families_to_json(const std::vector<Family>& families);
 Result<std::vector<Family>> families_from_json(const nlohmann::json& json);

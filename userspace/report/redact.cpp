@@ -61,6 +61,14 @@ class FieldRedactor {
   template <class Other>
   void operator()(Other& /*facts*/) {}
 
+  template <class Vm>  // Domain, PastRun
+  void vm(Vm& vm) {
+    vm.name = names_.of("name", vm.name);
+    vm.uuid = names_.of("uuid", vm.uuid);
+    for (auto& device : vm.host_devices) device.mdev_uuid = names_.of("uuid", device.mdev_uuid);
+    for (auto& disk : vm.disks) disk = path(disk);
+  }
+
   void node(Node& node) {
     kernel_thread_ = node.kind == NodeKind::kKernelThread;
     std::visit(*this, node.facts);
@@ -97,7 +105,27 @@ class TextRedactor {
         if (!is_kernel_function(frame)) text(frame);
       }
     }
+    for (auto& task : book.waiting_tasks) {
+      for (auto& frame : task.stack) {
+        if (!is_kernel_function(frame)) text(frame);
+      }
+      text(task.device);
+    }
     for (auto& loss : book.losses) text(loss.what);
+  }
+
+  void management(Management& management) {
+    for (auto& run : management.past_runs) {
+      text(run.where);
+      text(run.end_reason);
+    }
+    for (auto& loss : management.losses) text(loss.what);
+  }
+
+  void pci_function(PciFunction& function) {
+    for (auto& parking : function.parking) text(parking.text);
+    for (auto& message : function.driver_messages) text(message.text);
+    for (auto& use : function.host_uses) text(use.text);
   }
 
   void operator()(KvmFacts& facts) {
@@ -159,9 +187,17 @@ Snapshot redact(Snapshot snapshot) {
     for (auto& task : book.closing_tasks) {
       if (!task.kernel_thread) task.comm = names.of("program", task.comm);
     }
+    for (auto& task : book.waiting_tasks) task.comm = names.of("program", task.comm);
   }
+  for (auto& domain : snapshot.management.domains) {
+    fields.vm(domain);
+    for (auto& interface : domain.interfaces) interface = names.of("interface", interface);
+  }
+  for (auto& run : snapshot.management.past_runs) fields.vm(run);
   TextRedactor texts(names);
   for (auto& book : snapshot.samples) texts.book(book);
+  texts.management(snapshot.management);
+  for (auto& function : snapshot.pci_functions) texts.pci_function(function);
   for (auto& family : snapshot.coverage.families) {
     texts.text(family.program);
     texts.text(family.lost_without);
