@@ -22,7 +22,7 @@ void expect_clean(TestHost& host) {
   const auto report = audit(settled(book));
   EXPECT_EQ(report.verdict, Verdict::kClean);
   for (const auto& finding : report.findings) ADD_FAILURE() << finding.rule << finding.summary;
-  EXPECT_FALSE(has_suspects(book));
+  EXPECT_FALSE(has_suspects(settled(book)));
 }
 
 TEST(AliveVm, WithSharedAndPassedDescriptorsIsClean) {

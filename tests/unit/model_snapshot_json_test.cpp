@@ -148,7 +148,8 @@ PciFunction full_function() {
 
 Snapshot full_snapshot() {
   Snapshot snapshot;
-  snapshot.host = {"host", "6.12.0", "3f0d7d3c-0c1e-4d6a-9a55-6f3f6f1f5d10"};
+  snapshot.host = {"host", "6.12.0", "3f0d7d3c-0c1e-4d6a-9a55-6f3f6f1f5d10",
+                   1'767'000'000'000'000'000};
   snapshot.versions = {"0.1.0", "7.2.0", "9.0.0"};
   snapshot.coverage.tier = Tier::kSnapshot;
   snapshot.coverage.armed_since = "2026-01-01T00:00:00Z";

@@ -31,10 +31,9 @@ AuditReport audit(const Snapshot& snapshot, const AuditOptions& options) {
   return report;
 }
 
-bool has_suspects(const Book& book) {
-  const Snapshot nothing_else;
+bool has_suspects(const Snapshot& snapshot) {
   const AuditOptions options{true};
-  const AuditContext context(nothing_else, std::span(&book, 1), options);
+  const AuditContext context(snapshot, std::span(snapshot.samples).last(1), options);
   const auto table = rules();
   return std::any_of(table.begin(), table.end(),
                      [&](const Rule& rule) { return !rule.find(context, {}).empty(); });

@@ -15,8 +15,8 @@ struct AuditOptions {
 // The verdict on everything in the snapshot.
 AuditReport audit(const Snapshot& snapshot, const AuditOptions& options = {});
 
-// True when this book shows something that only time can tell from a leak, so
-// that further samples are worth waiting for.  False on a clean host.
-bool has_suspects(const Book& book);
+// True when the last sample shows something that only time can tell from a
+// leak, so that further samples are worth waiting for.  False on a clean host.
+bool has_suspects(const Snapshot& snapshot);
 
 }  // namespace vmleak

@@ -14,6 +14,7 @@
 #include "audit/remedies.h"
 #include "audit/rules.h"
 #include "audit/verdict.h"
+#include "audit/waiting.h"
 #include "audit/wording.h"
 #include "model/reference_class.h"
 
@@ -117,6 +118,9 @@ class FindingMaker {
       }
     }
     for (const auto object : cause_.objects) add_dma_users(out, object);
+    for (auto& line : evidence_of_removals(sample_, out.impact.devices)) {
+      out.evidence.push_back(std::move(line));
+    }
     const auto& book = sample_.book();
     out.evidence.push_back(
         {"searched", fmt::format("{} files, {} mappings, unix sockets, io_uring, vhost, kvm-vfio",

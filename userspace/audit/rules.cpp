@@ -17,6 +17,13 @@ constexpr std::array kRules = std::to_array<Rule>({
     {"iommu-group-reference", find_iommu_group_references},
     {"group-not-viable", find_groups_not_viable},
     {"inconsistent-books", find_inconsistent_books},
+    {"removal-blocked", find_blocked_removals},
+    {"reset-hung", find_hung_resets},
+    {"driver-hung", find_hung_drivers},
+    {"stale-device", find_stale_devices},
+    {"driver-override-left", find_overrides_left},
+    {"companion-unbound", find_companions_unbound},
+    {"device-assigned-twice", find_devices_assigned_twice},
     // Last: what other findings explain is left out.
     {"module-references", find_module_references},
 });

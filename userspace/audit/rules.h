@@ -33,5 +33,18 @@ std::vector<Finding> find_groups_not_viable(const AuditContext& context,
                                             std::span<const Finding> others);
 std::vector<Finding> find_inconsistent_books(const AuditContext& context,
                                              std::span<const Finding> others);
+std::vector<Finding> find_blocked_removals(const AuditContext& context,
+                                           std::span<const Finding> others);
+std::vector<Finding> find_hung_resets(const AuditContext& context, std::span<const Finding> others);
+std::vector<Finding> find_hung_drivers(const AuditContext& context,
+                                       std::span<const Finding> others);
+std::vector<Finding> find_stale_devices(const AuditContext& context,
+                                        std::span<const Finding> others);
+std::vector<Finding> find_overrides_left(const AuditContext& context,
+                                         std::span<const Finding> others);
+std::vector<Finding> find_companions_unbound(const AuditContext& context,
+                                             std::span<const Finding> others);
+std::vector<Finding> find_devices_assigned_twice(const AuditContext& context,
+                                                 std::span<const Finding> others);
 
 }  // namespace vmleak

@@ -19,8 +19,12 @@
 namespace vmleak {
 namespace {
 
+// ObjectRef::kind of a PCI function that has no VFIO device.
+constexpr std::string_view kPciDevice = "pci_device";
+
 // What a TARGET is looked up in.
 struct Scope {
+  const Snapshot& snapshot;
   const Sample& sample;
   const AuditReport& report;
 
@@ -53,9 +57,21 @@ void add_object(const Graph& graph, Found& out, std::string_view kind, std::stri
   add(graph, out, fmt::format("{}:{}", kind, id));
 }
 
+// The node of a PCI function that has no VFIO device.
+NodeId iommu_group_of(const Snapshot& snapshot, std::string_view address) {
+  for (const auto& function : snapshot.pci_functions) {
+    if (function.address == address) {
+      return make_node_id(NodeKind::kIommuGroup, std::to_string(function.iommu_group));
+    }
+  }
+  return {};
+}
+
 // The finding's object and what is kept along with it.
-void add_finding(const Graph& graph, Found& out, const Finding& finding) {
+void add_finding(const Snapshot& snapshot, const Graph& graph, Found& out, const Finding& finding) {
   add_object(graph, out, finding.object.kind, finding.object.id);
+  if (finding.object.kind == kPciDevice)
+    add(graph, out, iommu_group_of(snapshot, finding.object.id));
   for (const auto& also : finding.consequences) add_object(graph, out, also.kind, also.id);
 }
 
@@ -68,8 +84,11 @@ Found by_node_id(const Scope& scope, std::string_view target) {
 Found by_finding(const Scope& scope, std::string_view target) {
   Found out;
   for (const auto& finding : scope.report.findings) {
-    if (finding.id == target)
-      add_object(scope.graph(), out, finding.object.kind, finding.object.id);
+    if (finding.id != target) continue;
+    add_object(scope.graph(), out, finding.object.kind, finding.object.id);
+    if (finding.object.kind == kPciDevice) {
+      add(scope.graph(), out, iommu_group_of(scope.snapshot, finding.object.id));
+    }
   }
   return out;
 }
@@ -143,7 +162,7 @@ Found by_domain(const Scope& scope, std::string_view target) {
   }
   for (const auto& finding : scope.report.findings) {
     if (finding.owner && (finding.owner->name == target || finding.owner->uuid == target)) {
-      add_finding(scope.graph(), out, finding);
+      add_finding(scope.snapshot, scope.graph(), out, finding);
     }
   }
   return out;
@@ -189,11 +208,15 @@ Error not_found(const Graph& graph, std::string_view target) {
       kinds[NodeKind::kIommuGroup], kinds[NodeKind::kOpenFile])};
 }
 
-bool concerns(const Finding& finding, const std::set<NodeId>& targets) {
+bool concerns(const Finding& finding, const Snapshot& snapshot, const std::set<NodeId>& targets) {
   const auto is_target = [&](std::string_view kind, std::string_view id) {
     return targets.contains(fmt::format("{}:{}", kind, id));
   };
   if (is_target(finding.object.kind, finding.object.id)) return true;
+  if (finding.object.kind == kPciDevice &&
+      targets.contains(iommu_group_of(snapshot, finding.object.id))) {
+    return true;
+  }
   if (std::any_of(finding.consequences.begin(), finding.consequences.end(),
                   [&](const auto& also) { return is_target(also.kind, also.id); })) {
     return true;
@@ -211,7 +234,7 @@ Result<std::vector<NodeId>> resolve_target(const Snapshot& snapshot, const Audit
   if (snapshot.samples.empty()) return Error{"find a target: the snapshot has no samples"};
   if (target.empty()) return Error{"find a target: its name is empty"};
   const Sample sample(snapshot.samples.back());
-  const Scope scope{sample, report};
+  const Scope scope{snapshot, sample, report};
   for (const auto resolve : kResolvers) {
     const auto found = resolve(scope, target);
     if (found.empty()) continue;
@@ -226,7 +249,7 @@ Result<std::vector<NodeId>> resolve_target(const Snapshot& snapshot, const Audit
 AuditReport restrict_to(AuditReport report, const Snapshot& snapshot,
                         const std::vector<NodeId>& targets) {
   const std::set<NodeId> wanted(targets.begin(), targets.end());
-  std::erase_if(report.findings, [&](const Finding& f) { return !concerns(f, wanted); });
+  std::erase_if(report.findings, [&](const Finding& f) { return !concerns(f, snapshot, wanted); });
   report.verdict = overall_verdict(report.findings, report.losses, report.coverage.tier);
   if (!snapshot.samples.empty()) count_vms(report, Sample(snapshot.samples.back()), &wanted);
   return report;

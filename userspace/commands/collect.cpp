@@ -148,7 +148,7 @@ class BookSource {
 }  // namespace
 
 Result<Snapshot> collect_snapshot(const CollectOptions& options,
-                                  const std::function<bool(const Book&)>& has_suspects) {
+                                  const std::function<bool(const Snapshot&)>& has_suspects) {
   const HostRoot root;
   if (auto place = check_place(root, options); !place) return place.error();
   Snapshot snapshot;
@@ -162,7 +162,7 @@ Result<Snapshot> collect_snapshot(const CollectOptions& options,
     if (is_interrupted(options)) return interruption();
     if (!book) return book.error();
     snapshot.samples.push_back(std::move(*book));
-    if (!options.wait || !has_suspects(snapshot.samples.back())) break;
+    if (!options.wait || !has_suspects(snapshot)) break;
   }
   snapshot.coverage = source.coverage();
   return snapshot;

@@ -26,12 +26,12 @@ struct CollectOptions {
 std::vector<std::string> capability_names();
 
 // Reads the books of this host: one walk, and, when `has_suspects` says so of
-// it, two more spread over `settle`.  Everything that can hang runs in helper
+// the snapshot so far, two more spread over `settle`.  Everything that can hang runs in helper
 // processes that are abandoned at the deadline; what they did not answer is a
 // loss in the snapshot.  Errors are those that leave nothing to audit (not
 // root, not the initial PID namespace, interrupted).
 Result<Snapshot> collect_snapshot(const CollectOptions& options,
-                                  const std::function<bool(const Book&)>& has_suspects);
+                                  const std::function<bool(const Snapshot&)>& has_suspects);
 
 // Tries every capability, attaches nothing that stays.
 Result<Coverage> probe_coverage(const CollectOptions& options);

@@ -21,7 +21,8 @@ struct Environment {
   std::function<Status(std::string_view)> write;
   // One line for a person, to standard error.
   std::function<void(std::string_view)> tell;
-  std::function<Result<Snapshot>(const CollectOptions&, const std::function<bool(const Book&)>&)>
+  std::function<Result<Snapshot>(const CollectOptions&,
+                                 const std::function<bool(const Snapshot&)>&)>
       collect;
   std::function<Result<Coverage>(const CollectOptions&)> probe;
   std::function<void(std::chrono::milliseconds)> sleep;

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include <array>
+#include <ctime>
 #include <optional>
 
 #include "host/text.h"
@@ -19,6 +20,17 @@ std::string value_or_empty(const HostRoot& root, std::string_view path) {
   auto value = root.read_value(path);
   return value ? *std::move(value) : std::string();
 }
+
+std::uint64_t nanoseconds(clockid_t clock) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// By the clock as it is set now.
+std::uint64_t boot_time_ns() { return nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME); }
 
 struct LockdownName {
   Lockdown lockdown;
@@ -48,7 +60,7 @@ constexpr std::array kNeeded{
 HostInfo read_host_info(const HostRoot& root) {
   return {value_or_empty(root, "/proc/sys/kernel/hostname"),
           value_or_empty(root, "/proc/sys/kernel/osrelease"),
-          value_or_empty(root, "/proc/sys/kernel/random/boot_id")};
+          value_or_empty(root, "/proc/sys/kernel/random/boot_id"), boot_time_ns()};
 }
 
 std::string read_machine_id(const HostRoot& root) {

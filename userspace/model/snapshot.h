@@ -62,6 +62,7 @@ struct HostInfo {
   std::string hostname;
   std::string kernel;  // uname -r
   std::string boot_id;
+  std::uint64_t boot_time_ns = 0;  // CLOCK_REALTIME when it booted; 0 when unknown
 };
 
 struct Versions {

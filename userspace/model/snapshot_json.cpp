@@ -44,7 +44,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PciFunction, address, name, class_code, vendo
                                    driver_override, native_drivers, iommu_group, physical_function,
                                    virtual_functions, upstream_bridge, reset_methods, power_state,
                                    parking, driver_messages, host_uses, host_uses_known)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostInfo, hostname, kernel, boot_id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostInfo, hostname, kernel, boot_id, boot_time_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Versions, vmleak, qemu, libvirt)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Family, name, state, program, lost_without)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Coverage, tier, armed_since, families)

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/past_use.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/wording.h"
+
+namespace vmleak {
+namespace {
+
+const HostDevice* device_at(const std::vector<HostDevice>& devices, std::string_view address) {
+  const auto found = std::find_if(devices.begin(), devices.end(), [address](const auto& device) {
+    return device.pci_address == address;
+  });
+  return found == devices.end() ? nullptr : &*found;
+}
+
+// Several kinds of records tell of the same run.
+bool same_vm(const PastRun& a, const PastRun& b) {
+  if (!a.uuid.empty() && !b.uuid.empty()) return a.uuid == b.uuid;
+  return a.name == b.name;
+}
+
+bool same_vm(const PastRun& run, std::string_view name, std::string_view uuid) {
+  if (!run.uuid.empty() && !uuid.empty()) return run.uuid == uuid;
+  return !run.name.empty() && run.name == name;
+}
+
+// What another boot did with a device is over with that boot.
+bool in_this_boot(const AuditContext& context, const PastRun& run) {
+  const auto boot_ns = context.snapshot.host.boot_time_ns;
+  return boot_ns != 0 && run.started_ns >= boot_ns;
+}
+
+std::string vm_text(std::string_view name, std::string_view uuid) {
+  constexpr std::size_t kShortUuid = 8;
+  if (uuid.empty()) return std::string(name);
+  return fmt::format("{} ({})", name, uuid.substr(0, kShortUuid));
+}
+
+bool is_managed(const AuditContext& context, const PastRun& run, std::string_view address) {
+  const auto* device = device_at(run.host_devices, address);
+  if (device != nullptr && device->managed) return true;
+  const auto& domains = context.snapshot.management.domains;
+  return std::any_of(domains.begin(), domains.end(), [&](const Domain& domain) {
+    const auto* defined = device_at(domain.host_devices, address);
+    return same_vm(run, domain.name, domain.uuid) && defined != nullptr && defined->managed;
+  });
+}
+
+}  // namespace
+
+PastUse past_use(const AuditContext& context, std::string_view pci_address) {
+  std::vector<const PastRun*> runs;
+  for (const auto& run : context.snapshot.management.past_runs) {
+    if (in_this_boot(context, run) && device_at(run.host_devices, pci_address) != nullptr) {
+      runs.push_back(&run);
+    }
+  }
+  std::stable_sort(runs.begin(), runs.end(),
+                   [](const auto* a, const auto* b) { return a->started_ns > b->started_ns; });
+  PastUse use;
+  for (const auto* run : runs) {
+    if (use.last == nullptr) {
+      use.last = run;
+      use.managed = is_managed(context, *run, pci_address);
+      continue;
+    }
+    const auto is_this = [run](const PastRun* other) { return same_vm(*run, *other); };
+    if (is_this(use.last)) {
+      // The audit log knows the end, the domain's log the devices.
+      use.managed = use.managed || is_managed(context, *run, pci_address);
+    } else if (std::none_of(use.earlier.begin(), use.earlier.end(), is_this)) {
+      use.earlier.push_back(run);
+    }
+  }
+  return use;
+}
+
+bool is_over(const AuditContext& context, const PastRun& run) {
+  const auto& domains = context.snapshot.management.domains;
+  const bool active = std::any_of(domains.begin(), domains.end(), [&](const Domain& domain) {
+    return domain.active && same_vm(run, domain.name, domain.uuid);
+  });
+  if (active) return false;
+  const auto& graph = context.now().graph;
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    if (graph.kind(i) != NodeKind::kProcess || !context.now().liveness.runs(i)) continue;
+    const auto& process = facts_of<ProcessFacts>(graph.node(i));
+    if (same_vm(run, process.vm.name, process.vm.uuid)) return false;
+    if (run.ended_ns == 0 && run.pid != 0 && process.pid == run.pid && !process.vm.vmm.empty()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+NodeIndex vfio_device_of(const Graph& graph, std::string_view pci_address) {
+  for (NodeIndex i = 0; i < graph.size(); ++i) {
+    if (graph.kind(i) == NodeKind::kVfioDevice &&
+        facts_of<VfioDeviceFacts>(graph.node(i)).pci_address == pci_address) {
+      return i;
+    }
+  }
+  return kNoNode;
+}
+
+bool is_used_now(const AuditContext& context, const Sample& sample, std::string_view pci_address) {
+  const auto& domains = context.snapshot.management.domains;
+  const bool given = std::any_of(domains.begin(), domains.end(), [&](const Domain& domain) {
+    return domain.active && device_at(domain.host_devices, pci_address) != nullptr;
+  });
+  if (given) return true;
+  const auto device = vfio_device_of(sample.graph, pci_address);
+  if (device == kNoNode) return false;
+  if (is_in_use(sample.graph, device)) return true;
+  const auto group = sample.graph.find(facts_of<VfioDeviceFacts>(sample.graph.node(device)).group);
+  return group != kNoNode && is_in_use(sample.graph, group);
+}
+
+Owner owner_from(const AuditContext& context, const PastRun& run) {
+  Owner owner{run.name, run.uuid, OwnerState::kGone, run.source, run.pid};
+  const auto& domains = context.snapshot.management.domains;
+  if (std::any_of(domains.begin(), domains.end(),
+                  [&](const Domain& domain) { return same_vm(run, domain.name, domain.uuid); })) {
+    owner.state = OwnerState::kShutoff;
+  }
+  return owner;
+}
+
+Evidence evidence_of(const PastRun& run) {
+  auto text =
+      fmt::format("{} used it from {}", vm_text(run.name, run.uuid), rfc3339(run.started_ns));
+  text += run.ended_ns == 0 ? "; its end is not recorded"
+                            : fmt::format(" to {}", rfc3339(run.ended_ns));
+  if (!run.end_reason.empty()) text += ": " + run.end_reason;
+  if (!run.where.empty()) text += fmt::format(" ({})", run.where);
+  return {run.source, text};
+}
+
+std::vector<Evidence> evidence_of_others(const PastUse& use) {
+  std::vector<Evidence> out;
+  for (const auto* run : use.earlier) {
+    out.push_back(
+        {run->source, fmt::format("{} had used it before, from {}: the last user counts",
+                                  vm_text(run->name, run->uuid), rfc3339(run->started_ns))});
+  }
+  return out;
+}
+
+}  // namespace vmleak
