@@ -15,6 +15,9 @@ readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck)
 # Tests with virtual machines on this machine's kernel.
 readonly host_test_packages=(qemu-system-x86 kmod procps)
 # scripts/lab, and the modules it builds.
-readonly lab_packages=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1)
+readonly lab_packages=(
+    qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1
+    libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+)
 # scripts/bench: what it compares with.
 readonly bench_packages=(lsof util-linux-extra)
