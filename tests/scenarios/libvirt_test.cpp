@@ -75,6 +75,7 @@ TEST_F(Libvirt, GroupFileHeldAfterAManagedDeviceIsGivenBack) {
   EXPECT_TRUE(has_one(audit, "held"));
   ASSERT_NE(audit.only(), nullptr) << audit;
   EXPECT_TRUE(audit.only()->ends_in(holder->pid())) << audit;
+  EXPECT_FALSE(audit.only()->mentions("busy")) << audit;
 
   auto next = next_domain(true);
   next->start();

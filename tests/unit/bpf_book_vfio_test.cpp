@@ -127,6 +127,22 @@ TEST(BookOfVfio, AnIdleDeviceIsExplainedByItsRegistrationAlone) {
               UnorderedElementsAre("iommu-group/member", "iommu-group/vfio-group"));
 }
 
+// The number may be another group's by now.
+TEST(BookOfVfio, AGroupThatItsDeviceHasLeftHasNoNumber) {
+  for (const bool keeps_pointer : {false, true}) {
+    KernelRecords records;
+    vmleak_vfio_group_record group{};
+    group.group = kGroup;
+    group.iommu_group = keeps_pointer ? kIommuGroup : 0;
+    group.number = keeps_pointer ? 42 : 0;
+    records.vfio_groups = {group};
+    const auto book = build_book(records, book_options());
+    const auto& node = only_node(book, NodeKind::kVfioGroup);
+    EXPECT_EQ(std::get<VfioGroupFacts>(node.facts).number, -1);
+    EXPECT_EQ(node.name, "without a device");
+  }
+}
+
 TEST(BookOfVfio, EveryCountOfADeviceInUseIsExplained) {
   const auto book = build_book(device_in_use(), book_options());
   EXPECT_THAT(unbalanced(book), IsEmpty());

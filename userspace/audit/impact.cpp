@@ -56,7 +56,8 @@ std::string impact_text(const Graph& graph, const Cause& cause) {
   std::string text;
   const auto append = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
   for (const auto index : cause.objects) {
-    if (graph.kind(index) == NodeKind::kVfioGroup) {
+    if (graph.kind(index) == NodeKind::kVfioGroup &&
+        facts_of<VfioGroupFacts>(graph.node(index)).number >= 0) {
       append("next start fails: " + consequence_text(graph, index));
     }
   }

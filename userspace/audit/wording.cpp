@@ -32,7 +32,8 @@ std::string kvm_text(const Node& node) {
 }
 
 std::string group_text(const Node& node) {
-  return fmt::format("VFIO group {}", facts_of<VfioGroupFacts>(node).number);
+  const auto number = facts_of<VfioGroupFacts>(node).number;
+  return number < 0 ? "VFIO group without a device" : fmt::format("VFIO group {}", number);
 }
 
 std::string open_file_text(const Node& node) {
@@ -119,9 +120,11 @@ std::string node_text(const Graph& graph, NodeIndex index) {
 std::string consequence_text(const Graph& graph, NodeIndex index) {
   const auto& node = graph.node(index);
   switch (node.kind) {
-    case NodeKind::kVfioGroup:
-      return fmt::format("open /dev/vfio/{}: Device or resource busy",
-                         facts_of<VfioGroupFacts>(node).number);
+    case NodeKind::kVfioGroup: {
+      const auto number = facts_of<VfioGroupFacts>(node).number;
+      if (number < 0) return "hinders no VM: its device has left it; vfio can't be unloaded";
+      return fmt::format("open /dev/vfio/{}: Device or resource busy", number);
+    }
     case NodeKind::kVfioDevice:
       return fmt::format("unbinding or removing {} would block and could not be killed",
                          facts_of<VfioDeviceFacts>(node).pci_address);

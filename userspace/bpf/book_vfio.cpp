@@ -82,11 +82,14 @@ void BookParts::add_vfio() {
   }
   for (const auto& record : records_.vfio_groups) {
     VfioGroupFacts facts;
-    facts.number = record.number;
+    // Its last device has left, and the kernel took number and node away.
+    const bool detached = record.drivers == 0 || record.iommu_group == 0;
+    if (!detached) facts.number = record.number;
     facts.kvm = id_of(record.kvm);
     facts.container = id_of(record.container);
-    auto& group = node(NodeKind::kVfioGroup, record.group, std::to_string(record.number), facts);
-    group.name = fmt::format("/dev/vfio/{}", record.number);
+    auto& group = node(NodeKind::kVfioGroup, record.group,
+                       detached ? std::string() : std::to_string(record.number), facts);
+    group.name = detached ? "without a device" : fmt::format("/dev/vfio/{}", record.number);
     group.counters = {{"drivers", record.drivers, 0},
                       {"container_users", record.container_users, 0},
                       {"opened_file", record.opened_file != 0 ? 1 : 0, 0}};

@@ -28,7 +28,7 @@ struct KvmFacts {
 
 // struct vfio_group.
 struct VfioGroupFacts {
-  std::int64_t number = -1;  // of the IOMMU group; N of /dev/vfio/N
+  std::int64_t number = -1;  // of the IOMMU group, N of /dev/vfio/N; -1: all its devices have left
   NodeId iommu_group;
   NodeId open_file;  // vfio_group.opened_file; empty when the group is not open
   NodeId kvm;        // vfio_group.kvm; empty when none
