@@ -11,7 +11,7 @@ readonly build_packages=(
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
 )
 # Tests that need nothing of the machine: scripts/test --quick.
-readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck)
+readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck man-db bash-completion)
 # Tests with virtual machines on this machine's kernel.
 readonly host_test_packages=(qemu-system-x86 kmod procps)
 # scripts/lab, and the modules it builds.
@@ -19,5 +19,8 @@ readonly lab_packages=(
     qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
 )
+# scripts/package, and the tests of what it makes.
+readonly package_packages=(dpkg-dev file gzip)
+readonly package_test_packages=(lintian debootstrap)
 # scripts/bench: what it compares with.
 readonly bench_packages=(lsof util-linux-extra)
