@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "audit/context.h"
+#include "model/finding.h"
+#include "remedy/plan.h"
+
+namespace vmleak {
+
+// What the books say about a target, in the order in which it decides.
+enum class Situation {
+  kInterrupted,   // an earlier run left open steps
+  kInUse,         // by a VM that lives, or it can't be told
+  kReleasing,     // a task is still closing it
+  kDeviceHeld,    // a device file is out, its holder is seen
+  kHeld,          // a group or container file or another object is, its holder is seen
+  kDeviceLeaked,  // a device file is out, nobody is seen to hold it
+  kGroupLeaked,   // a group or container file is out, nobody is seen to hold it
+  kKernelKept,    // no device: the kernel keeps a VM or its memory
+  kOnVfio,        // idle, on a vfio driver
+  kUnbound,       // idle, without a driver
+  kOnHostDriver,  // nothing to give back
+};
+
+// A target with all that has to be looked at before it is touched: IOMMU
+// group, functions of the same device, physical function with its virtual ones.
+struct Subject {
+  Subject(const Snapshot& from, const AuditReport& with, const ReleaseTarget& what,
+          const PlanOptions& how);
+
+  [[nodiscard]] const Graph& graph() const { return sample.graph; }
+  [[nodiscard]] const PciFunction* find(std::string_view address) const;
+
+  const Snapshot& snapshot;
+  const AuditReport& report;
+  const ReleaseTarget& target;
+  const PlanOptions& options;
+  Sample sample;
+  std::vector<const PciFunction*> unit;  // by address
+  std::vector<std::string> unknown;      // addresses of which sysfs told nothing
+  std::vector<NodeIndex> nodes;          // targets, devices and groups of the unit
+  std::vector<NodeIndex> open_devices;   // of which a file is out
+  std::vector<NodeIndex> open_groups;    // that are open or attached
+  std::vector<NodeIndex> users;          // running processes that rightfully use it
+  std::vector<NodeIndex> holders;        // running ones that keep what should be gone
+  std::vector<const Finding*> findings;  // about any of the nodes
+  const UnfinishedRun* unfinished = nullptr;
+  Situation situation = Situation::kOnHostDriver;
+};
+
+// The functions of the unit on a vfio driver, and those of the target without
+// a driver: what a remedy acts on.  Never bridges.
+std::vector<const PciFunction*> acted_functions(const Subject& subject);
+
+// It was on a driver of the host before a VM took it.  Empty: not known.
+std::string native_driver_evidence(const Subject& subject, const PciFunction& function);
+
+}  // namespace vmleak
