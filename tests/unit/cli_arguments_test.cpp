@@ -107,6 +107,16 @@ TEST(Arguments, SnapshotTakesAFile) {
   EXPECT_EQ(command.output, "a.json");
 }
 
+TEST(Arguments, ReleaseTakesAnActionAndARisk) {
+  const auto command =
+      parsed<ReleaseCommand>({"release", "8a:00.0", "--action", "rebind", "--max-risk", "low"});
+  EXPECT_EQ(command.target, "8a:00.0");
+  EXPECT_EQ(command.action, "rebind");
+  EXPECT_EQ(command.max_risk, Risk::kLow);
+  EXPECT_THAT(usage_error({"release"}), HasSubstr("TARGET is required"));
+  EXPECT_THAT(usage_error({"release", "x", "--action", "explode"}), HasSubstr("none of finish"));
+}
+
 TEST(Arguments, AnErrorIsOneLineWithAPointerToHelp) {
   for (const auto& arguments : std::vector<Strings>{
            {"audit", "--colour"},

@@ -175,6 +175,17 @@ TEST_F(RunTest, ObjectsAreATable) {
   EXPECT_EQ(json::parse(host_.out)["objects"][0]["kind"], "vfio_group");
 }
 
+TEST_F(RunTest, ReleaseOfWhatLivesIsRefusedWithFive) {
+  answer(clean_host());
+  EXPECT_EQ(run({"release", "8a:00.0"}), 5);
+  EXPECT_THAT(host_.out, HasSubstr("BLOCKED"));
+  EXPECT_THAT(host_.out, HasSubstr("Nothing was changed."));
+  host_.out.clear();
+  EXPECT_EQ(run({"release", "8a:00.0", "--format", "json"}), 5);
+  EXPECT_EQ(json::parse(host_.out)["schema"], "vmleak.release/1");
+  EXPECT_EQ(run({"release", "nothing"}), 1);
+}
+
 TEST_F(RunTest, WhatCannotBeDoneIsOneWithTheReason) {
   host_.snapshots = {Error{"read this host: needs root"}};
   EXPECT_EQ(run({"audit"}), 1);

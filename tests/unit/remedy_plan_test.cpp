@@ -86,7 +86,6 @@ TEST_F(IdlePlan, ADeviceLeftOnVfioIsReboundToItsDriver) {
   EXPECT_EQ(place(it, StepKind::kRemove), -1);
   ASSERT_EQ(it.expected.size(), 1U);
   EXPECT_TRUE(it.expected[0].native);
-  EXPECT_THAT(it.next, ElementsAre("vmleak release 0000:8a:00.0 --plan " + it.id + " --yes"));
 }
 
 TEST_F(IdlePlan, TheIdIsTheSameWhileTheFactsAre) {
@@ -248,7 +247,7 @@ TEST_F(HeldPlan, AVisibleHolderIsNamedAndOnlyEndedOnRequest) {
   auto it = plan();
   EXPECT_EQ(it.action, "close-holder");
   EXPECT_FALSE(it.ready());
-  EXPECT_THAT(it.next, ElementsAre("vmleak release 0000:8a:00.0 --action close-holder --yes"));
+  EXPECT_THAT(it.next, ElementsAre("vmleak release 0000:8a:00.0 --action close-holder"));
   options_.action = "close-holder";
   it = plan();
   EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);

@@ -31,6 +31,9 @@ constexpr auto kFailVerdicts =
                                    {"stale", Verdict::kStale},
                                    {"inconclusive", Verdict::kInconclusive}});
 
+constexpr auto kRisks = std::to_array<Named<Risk>>(
+    {{"low", Risk::kLow}, {"medium", Risk::kMedium}, {"high", Risk::kHigh}});
+
 template <class T>
 T choose(std::span<const Named<T>> names, const std::string& wanted) {
   std::string valid;
@@ -168,12 +171,31 @@ void add_snapshot(CLI::App& app, SnapshotCommand& command) {
   add_addresses(app, command.source, "Keep kernel addresses");
 }
 
+std::string action(const std::string& name) {
+  const auto names = action_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return name;
+  throw CLI::ValidationError(fmt::format("\"{}\" is none of {}", name, fmt::join(names, ", ")));
+}
+
+void add_release(CLI::App& app, ReleaseCommand& command) {
+  app.add_option("TARGET", command.target, "What to give back")->type_name("")->required();
+  add_converted(app, "--action", command.action, action,
+                "What to do, whatever its risk (default: the least harmful that cures)", "NAME");
+  add_converted(
+      app, "--max-risk", command.max_risk,
+      [](const std::string& text) { return choose<Risk>(kRisks, text); },
+      "The risk that is acceptable (default: medium)", "low|medium|high");
+  add_source(app, command.source);
+  add_format(app, command.format, kDocumentFormats);
+}
+
 // Everything the options can set, one of each command.
 struct Commands {
   AuditCommand audit;
   ExplainCommand explain;
   DoctorCommand doctor;
   SnapshotCommand snapshot;
+  ReleaseCommand release;
 };
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
@@ -201,11 +223,13 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   auto* explain = app.add_subcommand("explain", "Print everything about one thing");
   auto* doctor = app.add_subcommand("doctor", "Print what this host lets vmleak see");
   auto* snapshot = app.add_subcommand("snapshot", "Write what an audit needs as JSON");
+  auto* release = app.add_subcommand("release", "Print what would give a thing back");
   add_audit(*audit, commands.audit);
   add_explain(*explain, commands.explain);
   add_doctor(*doctor, commands.doctor);
   add_snapshot(*snapshot, commands.snapshot);
-  for (auto* command : {audit, explain, doctor, snapshot}) {
+  add_release(*release, commands.release);
+  for (auto* command : {audit, explain, doctor, snapshot, release}) {
     command->footer(help_footer(command->get_name()));
   }
 
@@ -226,6 +250,7 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   if (explain->parsed()) invocation.command = std::move(commands.explain);
   if (doctor->parsed()) invocation.command = std::move(commands.doctor);
   if (snapshot->parsed()) invocation.command = std::move(commands.snapshot);
+  if (release->parsed()) invocation.command = std::move(commands.release);
   return invocation;
 }
 

@@ -8,12 +8,14 @@
 #include "commands/audit_command.h"
 #include "commands/doctor_command.h"
 #include "commands/explain_command.h"
+#include "commands/release_command.h"
 #include "commands/snapshot_command.h"
 
 namespace vmleak {
 
 struct Invocation {
-  std::variant<AuditCommand, ExplainCommand, DoctorCommand, SnapshotCommand> command;
+  std::variant<AuditCommand, ExplainCommand, DoctorCommand, SnapshotCommand, ReleaseCommand>
+      command;
   bool verbose = false;
 };
 

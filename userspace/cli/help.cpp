@@ -26,7 +26,7 @@ TARGET is one of:
   a disk image                 /var/lib/libvirt/images/gpu-07.qcow2
 )";
 
-constexpr std::array<Footer, 5> kFooters{{
+constexpr std::array<Footer, 6> kFooters{{
     {"", R"(
 "vmleak TARGET" is short for "vmleak explain TARGET".
 
@@ -71,6 +71,17 @@ held or stale, 4 inconclusive, 130 interrupted.
 Exit codes: 0 audits here are conclusive, 1 could not find out, 2 wrong usage, 4 an audit here can
 only be inconclusive, 130 interrupted.
 )"},
+    {"release", R"(
+Prints a plan and changes nothing: steps, risk, what it needs and whether that is so, how it would
+be verified and undone.
+
+Examples:
+  vmleak release 8a:00.0
+  vmleak release 8a:00.0 --action remove-rescan
+  vmleak release 3f9c1a --format json | jq .plan.blocked_by
+
+Exit codes: 0 ready to be done, 1 could not find out, 2 wrong usage, 5 refused, 130 interrupted.
+)"},
     {"snapshot", R"(
 A snapshot holds everything an audit needs: "vmleak audit --from FILE" judges it on any host,
 without root. --redact replaces names, paths and command lines by pseudonyms.
@@ -107,7 +118,7 @@ std::shared_ptr<CLI::FormatterBase> help_formatter() { return std::make_shared<H
 
 std::string help_footer(std::string_view command) {
   std::string text;
-  if (command == "audit" || command == "explain") text += kTargets;
+  if (command == "audit" || command == "explain" || command == "release") text += kTargets;
   if (command == "audit") text += "\nColumns of --objects:\n" + describe_columns();
   const auto* row = std::find_if(kFooters.begin(), kFooters.end(),
                                  [command](const Footer& it) { return it.command == command; });

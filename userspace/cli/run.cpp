@@ -23,6 +23,9 @@ struct RunCommand {
   Result<ExitCode> operator()(const DoctorCommand& command) const {
     return run_doctor(command, environment);
   }
+  Result<ExitCode> operator()(const ReleaseCommand& command) const {
+    return run_release(command, environment);
+  }
   Result<ExitCode> operator()(const SnapshotCommand& command) const {
     return run_snapshot(command, environment);
   }
