@@ -8,7 +8,7 @@
 readonly build_packages=(
     g++ clang bpftool cmake ninja-build pkg-config
     libbpf-dev libelf-dev zlib1g-dev libpci-dev
-    nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
+    libvirt-dev libpugixml-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
 )
 # Tests that need nothing of the machine: scripts/test --quick.
 readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck man-db bash-completion)

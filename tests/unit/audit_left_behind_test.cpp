@@ -189,6 +189,33 @@ TEST_F(LeftBehind, IsOneFindingWhenItIsHeldToo) {
   EXPECT_EQ(only_finding(report()).rule, "owner-gone");
 }
 
+TEST_F(LeftBehind, NamesTheOwnerOfWhatIsLeaked) {
+  TestHost busy;
+  const auto vm = busy.vm_with_device(4711, 42, kDevice);
+  busy.hide(vm.group_file);
+  busy.dies(4711);
+  host = busy;
+  auto finding = only_finding(report());
+  ASSERT_TRUE(finding.owner);
+  EXPECT_EQ(finding.owner->name, "gpu-07");
+  EXPECT_EQ(finding.owner->source, "libvirt domain log");
+  EXPECT_THAT(finding.summary, HasSubstr("gpu-07"));
+  EXPECT_THAT(evidence(finding, "libvirt domain log"), HasSubstr("reason=destroyed"));
+  // A process that used it says more than a device that many had.
+  auto by_pid = run();
+  by_pid.name = "gpu-09";
+  by_pid.uuid = kOtherUuid;
+  by_pid.source = "Linux audit log";
+  by_pid.pid = finding.owner->pid;
+  by_pid.host_devices.clear();
+  management.past_runs.push_back(by_pid);
+  if (by_pid.pid != 0) {
+    EXPECT_EQ(only_finding(report()).owner->name, "gpu-09");
+  }
+  management.past_runs.clear();
+  EXPECT_NE(only_finding(report()).owner->name, "gpu-07");
+}
+
 TEST_F(LeftBehind, HasAnOverrideThatNobodyAskedFor) {
   host = TestHost();
   device().driver.clear();

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "remedy/journal.h"
-#include "remedy/pci_address.h"
+#include "base/pci_address.h"
 
 namespace vmleak {
 namespace {
@@ -136,12 +136,12 @@ TEST(Journal, ALaterRunFinishesAnEarlierOne) {
 }
 
 TEST(PciAddress, AcceptsOnlyAddresses) {
-  EXPECT_EQ(parse_pci_address("8a:00.0"), "0000:8a:00.0");
-  EXPECT_EQ(parse_pci_address("0000:8A:00.7"), "0000:8a:00.7");
-  EXPECT_EQ(parse_pci_address("10000:8a:00.0"), "10000:8a:00.0");
+  EXPECT_EQ(canonical_pci_address("8a:00.0"), "0000:8a:00.0");
+  EXPECT_EQ(canonical_pci_address("0000:8A:00.7"), "0000:8a:00.7");
+  EXPECT_EQ(canonical_pci_address("10000:8a:00.0"), "10000:8a:00.0");
   for (const auto* wrong : {"", "..", "8a:00.8", "0000:8a:00.0/", "0000:8a:00", "0000-8a:00.0",
                             "../0:8a:00.0", "0000:8a:00.0\n", "000:8a:00.00", "gpu-07"}) {
-    EXPECT_FALSE(parse_pci_address(wrong)) << wrong;
+    EXPECT_FALSE(canonical_pci_address(wrong)) << wrong;
   }
 }
 

@@ -23,6 +23,8 @@ AuditReport audit(const Snapshot& snapshot, const AuditOptions& options) {
   const auto& book = context.now().book();
   report.time = rfc3339(book.time_ns);
   report.losses = book.losses;
+  const auto& unanswered = snapshot.management.losses;
+  report.losses.insert(report.losses.end(), unanswered.begin(), unanswered.end());
   report.files_walked = book.files_walked;
   report.mappings_walked = book.mappings_walked;
   report.findings = apply_rules(context);

@@ -130,6 +130,33 @@ Owner owner_from(const AuditContext& context, const PastRun& run) {
   return owner;
 }
 
+std::optional<Owner> named_by_records(const AuditContext& context, std::optional<Owner> owner,
+                                      const std::vector<std::string>& pci_addresses,
+                                      std::vector<Evidence>& evidence) {
+  // A running VM, and one whose process still says its name, need no record.
+  const bool is_named = owner && (owner->state == OwnerState::kRunning || !owner->uuid.empty());
+  if (is_named) return owner;
+  const auto pid = owner ? owner->pid : 0;
+  const PastRun* found = nullptr;
+  for (const auto& run : context.snapshot.management.past_runs) {
+    if (pid == 0 || run.pid != pid || !in_this_boot(context, run)) continue;
+    if (found == nullptr || run.started_ns > found->started_ns) found = &run;
+  }
+  for (const auto& address : pci_addresses) {
+    if (found != nullptr) break;
+    const auto use = past_use(context, address);
+    if (!use || !is_over(context, *use.last)) continue;
+    found = use.last;
+    for (auto& line : evidence_of_others(use)) evidence.push_back(std::move(line));
+  }
+  if (found == nullptr) return owner;
+  auto named = owner_from(context, *found);
+  if (named.pid == 0) named.pid = pid;
+  if (owner && owner->state == OwnerState::kUnknown) named.state = OwnerState::kUnknown;
+  evidence.push_back(evidence_of(*found));
+  return named;
+}
+
 Evidence evidence_of(const PastRun& run) {
   auto text =
       fmt::format("{} used it from {}", vm_text(run.name, run.uuid), rfc3339(run.started_ns));

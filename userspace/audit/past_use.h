@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,13 @@ bool is_used_now(const AuditContext& context, const Sample& sample, std::string_
 NodeIndex vfio_device_of(const Graph& graph, std::string_view pci_address);
 
 Owner owner_from(const AuditContext& context, const PastRun& run);
+
+// The VM behind an owner that is known by process or address space only, or not
+// at all: of the run with its PID, else of the last run that used one of these
+// PCI functions, if it is over.  Adds where that is written.
+std::optional<Owner> named_by_records(const AuditContext& context, std::optional<Owner> owner,
+                                      const std::vector<std::string>& pci_addresses,
+                                      std::vector<Evidence>& evidence);
 
 // "gpu-07 (5b1e0c2a) used it from 2026-01-01T00:12:03Z to 2026-01-01T01:12:38Z:
 // shutting down, reason=destroyed", with where that is written.

@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::string_view kReferences = "devices_kobj";
 
-bool is_vfio_driver(std::string_view driver) { return driver.find("vfio") != std::string::npos; }
-
 // On a driver of the host that does DMA for itself.
 bool is_in_host_use(const IommuGroupMember& member) {
   return !member.driver.empty() && !member.driver_managed_dma && !is_vfio_driver(member.driver);

@@ -13,6 +13,7 @@
 #include "audit/rules.h"
 #include "audit/stability.h"
 #include "audit/wording.h"
+#include "base/pci_address.h"
 
 namespace vmleak {
 namespace {
@@ -22,7 +23,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 // was taken for.  Managers unbind right before they start a VM.
 constexpr std::uint64_t kHandOver = 300 * kSecond;
 
-bool is_vfio_driver(std::string_view driver) { return driver.find("vfio") != std::string::npos; }
 bool parks_devices(std::string_view driver) {
   return is_vfio_driver(driver) || driver == "pci-stub";
 }
@@ -31,12 +31,8 @@ std::string function_text(const PciFunction& function) {
   return function.name.empty() ? function.address : function.address + " " + function.name;
 }
 
-std::string slot_of(std::string_view address) {
-  return std::string(address.substr(0, address.rfind('.')));
-}
-
 bool belong_together(const PciFunction& a, const PciFunction& b) {
-  return slot_of(a.address) == slot_of(b.address) ||
+  return pci_slot(a.address) == pci_slot(b.address) ||
          (a.iommu_group >= 0 && a.iommu_group == b.iommu_group);
 }
 

@@ -11,6 +11,7 @@
 #include "audit/holders.h"
 #include "audit/impact.h"
 #include "audit/owner.h"
+#include "audit/past_use.h"
 #include "audit/remedies.h"
 #include "audit/rules.h"
 #include "audit/verdict.h"
@@ -77,12 +78,14 @@ class FindingMaker {
     Finding out;
     out.verdict = judgement.verdict;
     out.object = object_ref(sample_.graph.node(cause_.primary));
-    out.owner = owner_of(sample_, cause_);
     out.impact = impact_of(sample_, cause_);
+    std::vector<Evidence> records;
+    out.owner = named_by_records(context_, owner_of(sample_, cause_), out.impact.devices, records);
     out.consequences = consequences_of(sample_, cause_);
     out.holders = holder_chains(sample_, cause_.primary, kChainsPerFinding);
     add_counters(out);
     out.evidence = std::move(judgement.evidence);
+    for (auto& line : records) out.evidence.push_back(std::move(line));
     add_evidence(out);
     out.remedies = advise(sample_, cause_, out.verdict);
     out.summary = summary(out);

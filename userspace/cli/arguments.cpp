@@ -108,6 +108,13 @@ CLI::Option* add_without(CLI::App& app, std::vector<std::string>& without) {
           ""));
 }
 
+CLI::Option* add_connect(CLI::App& app, std::string& uri) {
+  return app
+      .add_option("--connect", uri,
+                  "libvirt connection to ask for domains (default qemu:///system)")
+      ->type_name("URI");
+}
+
 void add_source(CLI::App& app, SourceOptions& source) {
   auto* from = app.add_option("--from", source.from,
                               "Read a snapshot from a file (\"-\": standard input), not this host")
@@ -117,6 +124,7 @@ void add_source(CLI::App& app, SourceOptions& source) {
   app.add_flag("--no-wait", source.no_wait, "Don't wait for suspects: they become inconclusive")
       ->excludes(settle);
   add_without(app, source.without)->excludes(from);
+  add_connect(app, source.connect)->excludes(from);
   settle->excludes(from);
 }
 
@@ -161,6 +169,7 @@ void add_explain(CLI::App& app, ExplainCommand& command) {
 void add_doctor(CLI::App& app, DoctorCommand& command) {
   add_format(app, command.format, kDocumentFormats);
   add_without(app, command.without);
+  add_connect(app, command.connect);
 }
 
 void add_snapshot(CLI::App& app, SnapshotCommand& command) {

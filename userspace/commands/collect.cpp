@@ -11,6 +11,7 @@
 #include "commands/host_facts.h"
 #include "commands/kernel_facts.h"
 #include "commands/proc_walk.h"
+#include "commands/surroundings.h"
 #include "commands/walker.h"
 #include "host/host_info.h"
 #include "host/host_root.h"
@@ -155,6 +156,7 @@ Result<Snapshot> collect_snapshot(const CollectOptions& options,
   snapshot.host = read_host_info(root);
   snapshot.versions.vmleak = VMLEAK_VERSION;
   snapshot.settle_ns = static_cast<std::uint64_t>(options.settle.count());
+  std::optional<Surroundings> surroundings(std::in_place, root, options, snapshot.host);
   BookSource source(root, options, make_hash_key(read_machine_id(root), snapshot.host.boot_id));
   for (int sample = 0; sample < kSamples; ++sample) {
     if (sample != 0 && !wait_for(options.settle / (kSamples - 1), options)) return interruption();
@@ -162,9 +164,17 @@ Result<Snapshot> collect_snapshot(const CollectOptions& options,
     if (is_interrupted(options)) return interruption();
     if (!book) return book.error();
     snapshot.samples.push_back(std::move(*book));
-    if (!options.wait || !has_suspects(snapshot)) break;
+    if (sample == 0) {
+      snapshot.coverage = source.coverage();
+      surroundings->add_to(snapshot);
+      if (!options.wait || !has_suspects(snapshot)) return snapshot;
+    }
   }
+  // What managers and sysfs said before the wait may have changed as well.
+  surroundings.emplace(root, options, snapshot.host);
   snapshot.coverage = source.coverage();
+  surroundings->add_to(snapshot);
+  if (is_interrupted(options)) return interruption();
   return snapshot;
 }
 
@@ -172,8 +182,13 @@ Result<Coverage> probe_coverage(const CollectOptions& options) {
   const HostRoot root;
   if (auto place = check_place(root, options); !place) return place.error();
   const auto host = read_host_info(root);
+  Surroundings surroundings(root, options, host);
   const BookSource source(root, options, make_hash_key(read_machine_id(root), host.boot_id));
-  return source.coverage();
+  Snapshot snapshot;
+  snapshot.host = host;
+  snapshot.coverage = source.coverage();
+  surroundings.add_to(snapshot);
+  return snapshot.coverage;
 }
 
 }  // namespace vmleak

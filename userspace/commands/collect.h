@@ -15,6 +15,7 @@ struct CollectOptions {
   bool addresses = false;            // keep raw kernel addresses
   std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
   std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
+  std::string connect = "qemu:///system";  // libvirt connection to ask
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
   bool wait = true;  // take further samples while there are suspects
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk

@@ -19,6 +19,7 @@ HostInfo this_host() {
 Result<ExitCode> run_doctor(const DoctorCommand& command, const Environment& environment) {
   CollectOptions options;
   options.without = command.without;
+  options.connect = command.connect;
   options.interrupted = environment.interrupted;
   const auto coverage = environment.probe(options);
   if (!coverage) return coverage.error();

@@ -14,6 +14,7 @@ namespace vmleak {
 struct DoctorCommand {
   Format format = Format::kText;
   std::vector<std::string> without;
+  std::string connect = "qemu:///system";  // libvirt connection
 };
 
 // Prints what this host lets vmleak see.  Inconclusive when an audit here

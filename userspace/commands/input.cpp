@@ -71,6 +71,7 @@ Result<Snapshot> load_snapshot(const SourceOptions& options, const std::string& 
   CollectOptions collect;
   collect.addresses = options.addresses;
   collect.without = options.without;
+  collect.connect = options.connect;
   collect.settle = options.settle;
   collect.wait = !options.no_wait;
   collect.interrupted = environment.interrupted;

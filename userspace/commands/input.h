@@ -20,6 +20,7 @@ struct SourceOptions {
   bool no_wait = false;
   bool addresses = false;
   std::vector<std::string> without;
+  std::string connect = "qemu:///system";  // libvirt connection
 };
 
 struct Judged {

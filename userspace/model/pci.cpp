@@ -26,6 +26,10 @@ constexpr NameTable<KernelWait, 5> kKernelWaits{{
 
 }  // namespace
 
+bool is_vfio_driver(std::string_view driver) {
+  return driver.find("vfio") != std::string_view::npos;
+}
+
 std::string_view to_string(HostUseKind kind) { return name_of(kHostUseKinds, kind); }
 std::string_view to_string(KernelWait wait) { return name_of(kKernelWaits, wait); }
 

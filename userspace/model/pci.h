@@ -9,6 +9,9 @@
 
 namespace vmleak {
 
+// "vfio-pci", "mlx5_vfio_pci", ...: drivers that give a device to user space.
+bool is_vfio_driver(std::string_view driver);
+
 // Why the host needs a device.
 enum class HostUseKind {
   kBlockDevice,       // mounted, swap, member of dm, md, LVM, multipath, ZFS or Ceph, or open

@@ -188,6 +188,16 @@ Result<Management> management_from_json(const json& in) {
   }
 }
 
+json pci_functions_to_json(const std::vector<PciFunction>& functions) { return functions; }
+
+Result<std::vector<PciFunction>> pci_functions_from_json(const json& in) {
+  try {
+    return in.get<std::vector<PciFunction>>();
+  } catch (const json::exception& error) {
+    return Error{error.what()};
+  }
+}
+
 json families_to_json(const std::vector<Family>& families) { return families; }
 
 Result<std::vector<Family>> families_from_json(const json& in) {

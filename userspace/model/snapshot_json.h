@@ -21,6 +21,10 @@ Result<Book> book_from_json(const nlohmann::json& json);
 nlohmann::json management_to_json(const Management& management);
 Result<Management> management_from_json(const nlohmann::json& json);
 
+// PCI functions, as they travel the same way.
+nlohmann::json pci_functions_to_json(const std::vector<PciFunction>& functions);
+Result<std::vector<PciFunction>> pci_functions_from_json(const nlohmann::json& json);
+
 // Capabilities, as they travel the same way.
 nlohmann::json families_to_json(const std::vector<Family>& families);
 Result<std::vector<Family>> families_from_json(const nlohmann::json& json);

@@ -7,8 +7,8 @@
 #include <array>
 
 #include "audit/wording.h"
+#include "base/pci_address.h"
 #include "remedy/holder.h"
-#include "remedy/pci_address.h"
 
 namespace vmleak {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "audit/verdict.h"
 #include "audit/wording.h"
+#include "base/pci_address.h"
 #include "remedy/actions.h"
 #include "remedy/holder.h"
-#include "remedy/pci_address.h"
 
 namespace vmleak {
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 #include <tuple>
 
-#include "remedy/pci_address.h"
+#include "base/pci_address.h"
 
 namespace vmleak {
 namespace {
@@ -188,7 +188,7 @@ std::vector<const PciFunction*> acted_functions(const Subject& subject) {
   for (const auto* function : subject.unit) {
     if (function->class_code >> 16 == kBridgeClass) continue;
     const bool wanted = contains(subject.target.addresses, function->address);
-    if (is_vfio_driver_name(function->driver) || (wanted && function->driver.empty())) {
+    if (is_vfio_driver(function->driver) || (wanted && function->driver.empty())) {
       out.push_back(function);
     }
   }

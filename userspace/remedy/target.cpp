@@ -6,7 +6,7 @@
 
 #include "audit/graph.h"
 #include "audit/target.h"
-#include "remedy/pci_address.h"
+#include "base/pci_address.h"
 
 namespace vmleak {
 namespace {
@@ -20,7 +20,7 @@ void add_functions(const Graph& graph, NodeIndex index, Addresses& out) {
     out.insert(facts_of<VfioDeviceFacts>(node).pci_address);
   }
   for (const auto& member : facts_of<IommuGroupFacts>(node).members) {
-    if (parse_pci_address(member.address)) out.insert(member.address);
+    if (canonical_pci_address(member.address)) out.insert(member.address);
   }
   for (NodeIndex other = 0; other < graph.size(); ++other) {
     const auto& device = facts_of<VfioDeviceFacts>(graph.node(other));
@@ -70,7 +70,7 @@ Result<ReleaseTarget> resolve_release_target(const Snapshot& snapshot, const Aud
     for (const auto& id : *nodes) add_functions(graph, graph.find(id), addresses);
     out.nodes = std::move(*nodes);
   }
-  if (const auto address = parse_pci_address(text)) {
+  if (const auto address = canonical_pci_address(text)) {
     if (exists(snapshot, *address) || was_touched(unfinished, *address)) {
       addresses.insert(*address);
     }

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/surroundings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "host/pci_functions.h"
+#include "libvirt/connection.h"
+#include "model/snapshot_json.h"
+#include "records/records.h"
+
+namespace vmleak {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+constexpr seconds kLibvirtDeadline{5};
+constexpr seconds kRecordsDeadline{5};
+constexpr seconds kPciDeadline{10};
+constexpr std::string_view kLibvirt = "libvirt";
+constexpr std::string_view kRecords = "records";
+constexpr std::string_view kPci = "pci";
+
+bool is_on(const CollectOptions& options, std::string_view name) {
+  return std::find(options.without.begin(), options.without.end(), name) == options.without.end();
+}
+
+json failure(const Error& error) { return {{"error", error.message}, {"code", error.code}}; }
+
+json libvirt_work(const std::string& uri) {
+  auto answer = ask_libvirt(uri);
+  if (!answer) return failure(answer.error());
+  Management management;
+  management.domains = std::move(answer->domains);
+  return {{"management", management_to_json(management)},
+          {"version", answer->version},
+          {"qemu", answer->qemu}};
+}
+
+json records_work(const HostRoot& root, std::uint64_t since_ns) {
+  auto records = read_records(root, since_ns);
+  Management management;
+  management.past_runs = std::move(records.runs);
+  management.losses = std::move(records.losses);
+  return {{"management", management_to_json(management)}};
+}
+
+json pci_work(const HostRoot& root, const std::set<std::string>& named, std::uint64_t boot_ns) {
+  PciNames names;
+  const auto functions = read_pci_functions(root, named, boot_ns, names);
+  if (!functions) return failure(functions.error());
+  return {{"functions", pci_functions_to_json(*functions)}};
+}
+
+std::set<std::string> named_functions(const Management& management) {
+  std::set<std::string> named;
+  const auto add = [&named](const auto& vms) {
+    for (const auto& vm : vms) {
+      for (const auto& device : vm.host_devices) named.insert(device.pci_address);
+    }
+  };
+  add(management.domains);
+  add(management.past_runs);
+  named.erase("");
+  return named;
+}
+
+Loss loss(std::string what) { return {std::move(what), 1, {NodeKind::kVfioDevice}}; }
+
+void set_family(Snapshot& snapshot, Family family) {
+  auto& families = snapshot.coverage.families;
+  std::erase_if(families, [&family](const Family& other) { return other.name == family.name; });
+  families.push_back(std::move(family));
+}
+
+constexpr std::string_view kWithoutLibvirt = "names and states of domains, managed devices";
+constexpr std::string_view kWithoutRecords = "whose devices were, once their VM is gone";
+constexpr std::string_view kWithoutPci = "devices that were not given back to their driver";
+
+Family missing(std::string_view name, FamilyState state, std::string_view lost,
+               const std::string& why = {}) {
+  return {std::string(name), state, "",
+          why.empty() ? std::string(lost) : fmt::format("{}: {}", lost, why)};
+}
+
+}  // namespace
+
+Surroundings::Surroundings(const HostRoot& root, const CollectOptions& options,
+                           const HostInfo& host)
+    : root_(root), options_(options) {
+  if (is_on(options, kLibvirt)) {
+    libvirt_ = Background::start("libvirt", kLibvirtDeadline,
+                                 [&options] { return libvirt_work(options.connect); });
+  }
+  if (is_on(options, kRecords)) {
+    const auto since = host.boot_time_ns;
+    records_ = Background::start("records of VMs", kRecordsDeadline,
+                                 [&root, since] { return records_work(root, since); });
+  }
+}
+
+void Surroundings::add_to(Snapshot& snapshot) {
+  snapshot.management = {};
+  add_libvirt(snapshot);
+  add_records(snapshot);
+  add_pci_functions(snapshot);
+}
+
+void Surroundings::add_libvirt(Snapshot& snapshot) {
+  if (!libvirt_) {
+    set_family(snapshot, missing(kLibvirt, FamilyState::kOff, kWithoutLibvirt));
+    return;
+  }
+  const auto reply = libvirt_->answer(options_.interrupted);
+  const auto what = fmt::format("ask libvirt ({})", options_.connect);
+  if (!reply) {
+    // A daemon that hangs may know of a VM that nobody else does.
+    const auto why = reply.error().code == ETIMEDOUT
+                         ? fmt::format("no answer within {} s", kLibvirtDeadline.count())
+                         : reply.error().message;
+    snapshot.management.losses.push_back(loss(fmt::format("{}: {}", what, why)));
+    set_family(snapshot, missing(kLibvirt, FamilyState::kMissing, kWithoutLibvirt, why));
+    return;
+  }
+  if (reply->contains("error")) {
+    const auto why = (*reply)["error"].get<std::string>();
+    const int code = (*reply)["code"].get<int>();
+    // Nobody there is a fact; one that fails in the middle is not.
+    if (code != ENOENT && code != ECONNREFUSED) {
+      snapshot.management.losses.push_back(loss(fmt::format("{}: {}", what, why)));
+    }
+    set_family(snapshot, missing(kLibvirt, FamilyState::kMissing, kWithoutLibvirt, why));
+    return;
+  }
+  auto management = management_from_json((*reply)["management"]);
+  if (!management) {
+    snapshot.management.losses.push_back(
+        loss(fmt::format("{}: {}", what, management.error().message)));
+    return;
+  }
+  snapshot.management.domains = std::move(management->domains);
+  snapshot.versions.libvirt = (*reply)["version"].get<std::string>();
+  snapshot.versions.qemu = (*reply)["qemu"].get<std::string>();
+  set_family(snapshot,
+             {std::string(kLibvirt), FamilyState::kAttached,
+              fmt::format("libvirt {}, {}", snapshot.versions.libvirt, options_.connect), ""});
+}
+
+void Surroundings::add_records(Snapshot& snapshot) {
+  if (!records_) {
+    set_family(snapshot, missing(kRecords, FamilyState::kOff, kWithoutRecords));
+    return;
+  }
+  const auto reply = records_->answer(options_.interrupted);
+  auto management = reply ? management_from_json((*reply)["management"]) : reply.error();
+  if (!management) {
+    snapshot.management.losses.push_back(loss("read " + management.error().message));
+    set_family(snapshot, missing(kRecords, FamilyState::kMissing, kWithoutRecords,
+                                 management.error().message));
+    return;
+  }
+  snapshot.management.past_runs = std::move(management->past_runs);
+  for (auto& lost : management->losses) snapshot.management.losses.push_back(std::move(lost));
+  set_family(snapshot, {std::string(kRecords), FamilyState::kAttached,
+                        "Linux audit log, libvirt domain logs", ""});
+}
+
+void Surroundings::add_pci_functions(Snapshot& snapshot) {
+  if (!is_on(options_, kPci)) {
+    set_family(snapshot, missing(kPci, FamilyState::kOff, kWithoutPci));
+    return;
+  }
+  const auto named = named_functions(snapshot.management);
+  const auto boot_ns = snapshot.host.boot_time_ns;
+  auto background = Background::start("PCI functions", kPciDeadline,
+                                      [&] { return pci_work(root_, named, boot_ns); });
+  const auto reply = background.answer(options_.interrupted);
+  Result<std::vector<PciFunction>> functions =
+      !reply                     ? Result<std::vector<PciFunction>>(reply.error())
+      : reply->contains("error") ? Error{(*reply)["error"].get<std::string>()}
+                                 : pci_functions_from_json((*reply)["functions"]);
+  if (!functions) {
+    snapshot.management.losses.push_back(loss("read PCI functions: " + functions.error().message));
+    set_family(snapshot,
+               missing(kPci, FamilyState::kMissing, kWithoutPci, functions.error().message));
+    return;
+  }
+  snapshot.pci_functions = std::move(*functions);
+  set_family(snapshot, {std::string(kPci), FamilyState::kAttached, "sysfs, kernel log", ""});
+}
+
+}  // namespace vmleak
