@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "remedy/journal.h"
 #include "base/pci_address.h"
+#include "remedy/journal.h"
 
 namespace vmleak {
 namespace {

@@ -14,7 +14,7 @@ enum ExitCode : int {
   kExitUsage = 2,
   kExitFound = 3,
   kExitInconclusive = 4,
-  kExitRefused = 5,  // nothing was changed
+  kExitRefused = 5,   // nothing was changed
   kExitSignal = 128,  // plus the number of the signal
 };
 

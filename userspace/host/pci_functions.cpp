@@ -48,7 +48,7 @@ class Directory {
     auto text = value("driver_override");
     return text == "(null)" ? std::string() : text;
   }
-  // The bridge above it, from "../../../devices/pci0000:00/0000:00:08.0/0000:01:00.0".
+  // The bridge above it: the link leads to "pci0000:00/0000:00:08.0/0000:01:00.0".
   [[nodiscard]] std::string upstream_bridge() const {
     const auto link = root_.read_link(path_);
     if (!link) return {};
