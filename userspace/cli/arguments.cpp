@@ -194,7 +194,25 @@ void add_release(CLI::App& app, ReleaseCommand& command) {
       app, "--max-risk", command.max_risk,
       [](const std::string& text) { return choose<Risk>(kRisks, text); },
       "The risk that is acceptable (default: medium)", "low|medium|high");
+  auto* yes = app.add_flag("--yes", command.yes, "Carry it out, and verify it");
+  app.add_option("--plan", command.plan_id,
+                 "Exactly the plan with this id; refused if facts have changed since")
+      ->type_name("ID");
+  add_converted(
+      app, "--deadline", command.deadline,
+      [](const std::string& text) {
+        const auto time = duration(text);
+        if (time > std::chrono::milliseconds::zero()) return time;
+        throw CLI::ValidationError("it has to be more than 0");
+      },
+      "How long one step may block (default 30 s)", "SECONDS");
   add_source(app, command.source);
+  yes->excludes(app.get_option("--from"));
+  add_format(app, command.format, kDocumentFormats);
+}
+
+void add_journal(CLI::App& app, JournalCommand& command) {
+  app.add_option("RUN", command.run, "One run, with all its steps")->type_name("");
   add_format(app, command.format, kDocumentFormats);
 }
 
@@ -205,6 +223,7 @@ struct Commands {
   DoctorCommand doctor;
   SnapshotCommand snapshot;
   ReleaseCommand release;
+  JournalCommand journal;
 };
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
@@ -232,13 +251,15 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   auto* explain = app.add_subcommand("explain", "Print everything about one thing");
   auto* doctor = app.add_subcommand("doctor", "Print what this host lets vmleak see");
   auto* snapshot = app.add_subcommand("snapshot", "Write what an audit needs as JSON");
-  auto* release = app.add_subcommand("release", "Print what would give a thing back");
+  auto* release = app.add_subcommand("release", "Print what would give a thing back, and do it");
+  auto* journal = app.add_subcommand("journal", "Print what releases have done on this host");
   add_audit(*audit, commands.audit);
   add_explain(*explain, commands.explain);
   add_doctor(*doctor, commands.doctor);
   add_snapshot(*snapshot, commands.snapshot);
   add_release(*release, commands.release);
-  for (auto* command : {audit, explain, doctor, snapshot, release}) {
+  add_journal(*journal, commands.journal);
+  for (auto* command : {audit, explain, doctor, snapshot, release, journal}) {
     command->footer(help_footer(command->get_name()));
   }
 
@@ -260,6 +281,7 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   if (doctor->parsed()) invocation.command = std::move(commands.doctor);
   if (snapshot->parsed()) invocation.command = std::move(commands.snapshot);
   if (release->parsed()) invocation.command = std::move(commands.release);
+  if (journal->parsed()) invocation.command = std::move(commands.journal);
   return invocation;
 }
 

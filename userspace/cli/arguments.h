@@ -8,13 +8,15 @@
 #include "commands/audit_command.h"
 #include "commands/doctor_command.h"
 #include "commands/explain_command.h"
+#include "commands/journal_command.h"
 #include "commands/release_command.h"
 #include "commands/snapshot_command.h"
 
 namespace vmleak {
 
 struct Invocation {
-  std::variant<AuditCommand, ExplainCommand, DoctorCommand, SnapshotCommand, ReleaseCommand>
+  std::variant<AuditCommand, ExplainCommand, DoctorCommand, SnapshotCommand, ReleaseCommand,
+               JournalCommand>
       command;
   bool verbose = false;
 };

@@ -26,7 +26,7 @@ TARGET is one of:
   a disk image                 /var/lib/libvirt/images/gpu-07.qcow2
 )";
 
-constexpr std::array<Footer, 6> kFooters{{
+constexpr std::array<Footer, 7> kFooters{{
     {"", R"(
 "vmleak TARGET" is short for "vmleak explain TARGET".
 
@@ -72,15 +72,37 @@ Exit codes: 0 audits here are conclusive, 1 could not find out, 2 wrong usage, 4
 only be inconclusive, 130 interrupted.
 )"},
     {"release", R"(
-Prints a plan and changes nothing: steps, risk, what it needs and whether that is so, how it would
-be verified and undone.
+Without --yes it prints a plan and changes nothing: steps, risk, what it needs and whether that is
+so, how it would be verified and undone. With --yes it carries the plan out, checks everything again
+right before it acts, writes each step to /var/lib/vmleak/journal.ndjson, and proves the result by a
+new audit.
+
+Actions, the least harmful first:
+  finish         do the open steps of an interrupted run
+  close-holder   end the processes that hold it (only by name)
+  rebind         give it back to the host's driver
+  reset          reset the device (only by name)
+  vendor-reset   reset the device with its vendor's tool (only by name)
+  remove-rescan  unbind it, take it off the PCI bus and scan the bus for it
 
 Examples:
   vmleak release 8a:00.0
-  vmleak release 8a:00.0 --action remove-rescan
+  vmleak release 8a:00.0 --plan 4f0c2a11 --yes
+  vmleak release 3f9c1a --action close-holder --yes
   vmleak release 3f9c1a --format json | jq .plan.blocked_by
 
-Exit codes: 0 ready to be done, 1 could not find out, 2 wrong usage, 5 refused, 130 interrupted.
+Exit codes: 0 ready to be done or, with --yes, released and verified, 1 could not find out, 2 wrong
+usage, 3 tried and not released, 5 refused: nothing was changed, 130 interrupted.
+)"},
+    {"journal", R"(
+Runs that were cut by a crash or a kill are listed with the steps that are open and the command that
+finishes them.
+
+Examples:
+  vmleak journal
+  vmleak journal --format json | jq '.runs[] | {id, outcome, open_steps}'
+
+Exit codes: 0 nothing is open, 1 could not read it, 2 wrong usage, 3 a run has open steps.
 )"},
     {"snapshot", R"(
 A snapshot holds everything an audit needs: "vmleak audit --from FILE" judges it on any host,

@@ -17,6 +17,10 @@
 #include "commands/collect.h"
 #include "commands/exit_code.h"
 #include "commands/output_file.h"
+#include "executor/host_hands.h"
+#include "executor/journal_file.h"
+#include "host/host_info.h"
+#include "host/host_root.h"
 
 namespace vmleak {
 namespace {
@@ -70,6 +74,17 @@ Environment real_environment() {
   environment.tell = tell;
   environment.collect = collect_snapshot;
   environment.probe = probe_coverage;
+  environment.who = [] { return read_operator(HostRoot()); };
+  environment.host = [] { return read_host_info(HostRoot()); };
+  environment.read_journal = [] { return read_journal(HostRoot()); };
+  environment.open_journal = []() -> Result<std::unique_ptr<JournalWriter>> {
+    auto file = JournalFile::open(HostRoot());
+    if (!file) return file.error();
+    return std::unique_ptr<JournalWriter>(std::make_unique<JournalFile>(*std::move(file)));
+  };
+  environment.hands = [](std::chrono::milliseconds deadline) -> std::unique_ptr<StepHands> {
+    return std::make_unique<HostHands>(HostRoot(), deadline);
+  };
   // Ends early on a signal.
   environment.sleep = [](std::chrono::milliseconds time) {
     ::poll(nullptr, 0, static_cast<int>(time.count()));

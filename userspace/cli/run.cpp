@@ -26,6 +26,9 @@ struct RunCommand {
   Result<ExitCode> operator()(const ReleaseCommand& command) const {
     return run_release(command, environment);
   }
+  Result<ExitCode> operator()(const JournalCommand& command) const {
+    return run_journal(command, environment);
+  }
   Result<ExitCode> operator()(const SnapshotCommand& command) const {
     return run_snapshot(command, environment);
   }

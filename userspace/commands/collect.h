@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct CollectOptions {
   std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
   std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
   std::string connect = "qemu:///system";  // libvirt connection to ask
+  std::set<std::string> functions;  // PCI functions to look at, whatever VMs have to do with them
+  bool host_uses = false;           // look for what the host needs PCI functions for
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
   bool wait = true;  // take further samples while there are suspects
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk

@@ -5,11 +5,15 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "base/result.h"
 #include "commands/collect.h"
+#include "executor/journal_file.h"
+#include "host/operator.h"
 #include "model/snapshot.h"
+#include "remedy/executor.h"
 #include "report/text.h"
 
 namespace vmleak {
@@ -25,6 +29,13 @@ struct Environment {
                                  const std::function<bool(const Snapshot&)>&)>
       collect;
   std::function<Result<Coverage>(const CollectOptions&)> probe;
+  // What a release needs: who asks for it, what was done before, where to write
+  // what is done now, and the hands to do it with.
+  std::function<Operator()> who;
+  std::function<HostInfo()> host;
+  std::function<Result<JournalText>()> read_journal;
+  std::function<Result<std::unique_ptr<JournalWriter>>()> open_journal;
+  std::function<std::unique_ptr<StepHands>(std::chrono::milliseconds deadline)> hands;
   std::function<void(std::chrono::milliseconds)> sleep;
   std::function<bool()> interrupted;  // a signal asked to stop
   TextStyle style;

@@ -73,6 +73,8 @@ Result<Snapshot> load_snapshot(const SourceOptions& options, const std::string& 
   collect.without = options.without;
   collect.connect = options.connect;
   collect.settle = options.settle;
+  collect.functions = options.functions;
+  collect.host_uses = options.host_uses;
   collect.wait = !options.no_wait;
   collect.interrupted = environment.interrupted;
   if (auto path = image_path(target); !path.empty()) collect.paths.push_back(std::move(path));

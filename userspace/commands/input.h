@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,9 @@ struct SourceOptions {
   bool addresses = false;
   std::vector<std::string> without;
   std::string connect = "qemu:///system";  // libvirt connection
+  // PCI functions that have to be in the snapshot, and what the host needs them for.
+  std::set<std::string> functions{};
+  bool host_uses = false;
 };
 
 struct Judged {

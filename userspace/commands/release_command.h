@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/result.h"
@@ -18,11 +19,15 @@ struct ReleaseCommand {
   Format format = Format::kText;
   std::string action;  // empty: the least harmful one that cures
   Risk max_risk = Risk::kMedium;
+  std::string plan_id;                                           // exactly that plan; empty: any
+  bool yes = false;                                              // carry it out
+  std::chrono::milliseconds deadline{std::chrono::seconds(30)};  // of one step that may block
 };
 
-// Prints what would be done about the target; changes nothing.  Clean when it
-// is ready to be done, refused when something stands in the way.  Error: exit
-// code 1.
+// Prints what would be done about the target; with `yes` does it, verifies it
+// and prints that.  kExitClean: ready, or released and verified.  kExitRefused:
+// something stands in the way, and nothing was changed.  kExitFound: tried and
+// not released.  Error: exit code 1.
 Result<ExitCode> run_release(const ReleaseCommand& command, const Environment& environment);
 
 }  // namespace vmleak

@@ -173,7 +173,8 @@ void Surroundings::add_pci_functions(Snapshot& snapshot) {
     set_family(snapshot, missing(kPci, FamilyState::kOff, kWithoutPci));
     return;
   }
-  const auto named = named_functions(snapshot.management);
+  auto named = named_functions(snapshot.management);
+  named.insert(options_.functions.begin(), options_.functions.end());
   const auto boot_ns = snapshot.host.boot_time_ns;
   auto background = Background::start("PCI functions", kPciDeadline,
                                       [&] { return pci_work(root_, named, boot_ns); });

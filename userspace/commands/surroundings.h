@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "commands/background.h"
 #include "commands/collect.h"
+#include "host/background.h"
 #include "host/host_root.h"
 #include "model/snapshot.h"
 

@@ -148,13 +148,30 @@ void add_close_holder(const Subject& subject, Plan& plan) {
   for (const auto holder : subject.holders) {
     const auto& facts = facts_of<ProcessFacts>(subject.graph().node(holder));
     const auto who = holder_text(subject, holder);
-    plan.steps.push_back(signal_step(facts.pid, facts.start_time_ns, who, "TERM"));
-    plan.steps.push_back(await_exit_step(facts.pid, facts.start_time_ns, who));
-    plan.steps.push_back(signal_step(facts.pid, facts.start_time_ns, who, "KILL"));
-    plan.steps.push_back(await_exit_step(facts.pid, facts.start_time_ns, who));
+    for (const auto* signal : {"TERM", "KILL"}) {
+      plan.steps.push_back(signal_step(facts.pid, facts.start_time_ns, who, signal));
+      plan.steps.push_back(await_exit_step(facts.pid, facts.start_time_ns, who, signal));
+    }
     plan.risk = std::max(plan.risk, risk_of_ending(subject, holder));
   }
   for (const auto* function : subject.unit) expect(plan, *function, function->driver, false);
+}
+
+// A group whose file leaked in the kernel is open, and nobody can use that file.
+void add_guarded_groups(const Subject& subject, Plan& plan) {
+  if (plan.devices.empty()) return;
+  for (const auto* function : subject.unit) {
+    const auto number = function->iommu_group;
+    const bool is_open =
+        std::any_of(subject.open_groups.begin(), subject.open_groups.end(), [&](NodeIndex group) {
+          return facts_of<VfioGroupFacts>(subject.graph().node(group)).number == number;
+        });
+    auto& groups = plan.guarded_groups;
+    const bool known = std::find(groups.begin(), groups.end(), number) != groups.end();
+    if (number >= 0 && is_vfio_driver(function->driver) && !is_open && !known) {
+      groups.push_back(number);
+    }
+  }
 }
 
 void add_finish(const Subject& subject, Plan& plan) {
@@ -202,7 +219,7 @@ void add_steps(const Subject& subject, const Action& action, Plan& plan) {
       add_remove_rescan(subject, plan);
       break;
   }
-  for (const auto* function : subject.unit) plan.groups.push_back(function->iommu_group);
+  add_guarded_groups(subject, plan);
 }
 
 }  // namespace vmleak

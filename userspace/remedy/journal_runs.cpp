@@ -3,6 +3,7 @@
 // What the records of the journal say together.
 #include <algorithm>
 
+#include "remedy/executor.h"
 #include "remedy/journal.h"
 
 namespace vmleak {
@@ -44,14 +45,6 @@ void add_record(JournalRun& run, const JournalRecord& record) {
   step.result = record.result;
   step.after = record.after;
   step.detail = record.detail;
-}
-
-// Something was, or may have been, changed.  A step that blocks may still end.
-bool changed_something(const JournalRun& run) {
-  return std::any_of(run.steps.begin(), run.steps.end(), [](const JournalStep& step) {
-    return step.started && changes_something(step.step.kind) && step.result != kStepSkipped &&
-           step.result != kStepFailed;
-  });
 }
 
 // Steps can be gone through again only in order, from the first that is not done.

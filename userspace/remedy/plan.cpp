@@ -81,6 +81,7 @@ Plan plan_action(const Subject& subject, const Action& action) {
   plan.action = action.name;
   plan.summary = situation_text(subject);
   plan.undo = action.undo;
+  for (const auto node : subject.nodes) plan.nodes.push_back(subject.graph().node(node).id);
   add_steps(subject, action, plan);
   plan.preconditions = preconditions_of(subject, action);
   add_verification(plan);
@@ -142,6 +143,10 @@ Plan plan_release(const Snapshot& snapshot, const AuditReport& report, const Rel
     auto other = plan_action(subject, action);
     if (other.id == options.plan_id) return other;
   }
+  plan.blocked_by.push_back(
+      fmt::format("plan {} is not what would be done now: facts have changed since it was made",
+                  options.plan_id));
+  plan.next = {fmt::format("vmleak release {}", target.text)};
   return plan;
 }
 

@@ -40,7 +40,9 @@ struct Plan {
   std::vector<PlanStep> steps;
   std::vector<Precondition> preconditions;
   std::vector<ExpectedFunction> expected;
-  std::vector<std::int64_t> groups;       // IOMMU groups nobody may have open meanwhile
+  std::vector<NodeId> nodes;  // of the books: what is to be free afterwards
+  // IOMMU groups that are not open, and that nobody may open meanwhile.
+  std::vector<std::int64_t> guarded_groups;
   std::vector<std::string> verification;  // what is looked at afterwards
   std::string undo;
   std::vector<std::string> blocked_by;  // empty: ready

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "audit/verdict.h"
 #include "audit/wording.h"
 #include "base/pci_address.h"
 #include "remedy/actions.h"
@@ -17,16 +16,7 @@ namespace {
 // Each gives why it is not met; empty: it is.
 using Check = std::string (*)(const Subject& subject);
 
-std::string books(const Subject& subject) {
-  if (subject.snapshot.coverage.tier == Tier::kProc) {
-    return "the kernel's counters could not be read (vmleak doctor says why)";
-  }
-  for (const auto kind : {NodeKind::kVfioDevice, NodeKind::kVfioGroup, NodeKind::kKvm}) {
-    const auto losses = losses_that_hide(subject.sample.book().losses, kind);
-    if (!losses.empty()) return "a user or holder may not have been seen: " + losses.front()->what;
-  }
-  return "";
-}
+std::string books(const Subject& subject) { return unseen_part(subject.snapshot); }
 
 std::string functions_known(const Subject& subject) {
   if (subject.unknown.empty() && !subject.unit.empty()) return "";

@@ -170,8 +170,9 @@ PlanStep signal_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_
                                        : fmt::format("send SIG{} to {}", signal, who));
 }
 
-PlanStep await_exit_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_view who) {
-  return process_step(kAwaitExit, pid, start_time_ns, "",
+PlanStep await_exit_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_view who,
+                         std::string_view signal) {
+  return process_step(kAwaitExit, pid, start_time_ns, signal,
                       fmt::format("wait at most 10 s until {} is gone", who));
 }
 

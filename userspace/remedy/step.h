@@ -13,7 +13,7 @@ namespace vmleak {
 // a run which was cut can be gone through again.
 enum class StepKind {
   kSignal,        // sends signal `value` ("TERM", "KILL") to `pid`; done when it is gone
-  kAwaitExit,     // waits until `pid` is gone
+  kAwaitExit,     // waits until `pid` is gone; when `value` is "TERM", for 10 s
   kUnbind,        // takes `address` from driver `value`; done when it has none
   kUnbindOther,   // takes it from any driver but `value`
   kExpectDriver,  // its driver is `value`; empty: none
@@ -73,6 +73,7 @@ PlanStep vf_count_step(std::string_view address, std::size_t count);
 PlanStep run_step(std::vector<std::string> argv);
 PlanStep signal_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_view who,
                      std::string_view signal);
-PlanStep await_exit_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_view who);
+PlanStep await_exit_step(std::int64_t pid, std::uint64_t start_time_ns, std::string_view who,
+                         std::string_view signal);
 
 }  // namespace vmleak

@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "audit/verdict.h"
 #include "base/pci_address.h"
 
 namespace vmleak {
@@ -181,6 +182,17 @@ const PciFunction* Subject::find(std::string_view address) const {
     return function->address == address;
   });
   return found == unit.end() ? nullptr : *found;
+}
+
+std::string unseen_part(const Snapshot& snapshot) {
+  if (snapshot.coverage.tier == Tier::kProc) {
+    return "the kernel's counters could not be read (vmleak doctor says why)";
+  }
+  for (const auto kind : {NodeKind::kVfioDevice, NodeKind::kVfioGroup, NodeKind::kKvm}) {
+    const auto losses = losses_that_hide(snapshot.samples.back().losses, kind);
+    if (!losses.empty()) return "a user or holder may not have been seen: " + losses.front()->what;
+  }
+  return "";
 }
 
 std::vector<const PciFunction*> acted_functions(const Subject& subject) {

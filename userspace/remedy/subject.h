@@ -51,6 +51,10 @@ struct Subject {
   Situation situation = Situation::kOnHostDriver;
 };
 
+// What could not be read of the last sample although a user or holder of a
+// device may be there; empty: nothing.
+std::string unseen_part(const Snapshot& snapshot);
+
 // The functions of the unit on a vfio driver, and those of the target without
 // a driver: what a remedy acts on.  Never bridges.
 std::vector<const PciFunction*> acted_functions(const Subject& subject);

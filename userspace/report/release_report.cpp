@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "report/journal_report.h"
 #include "report/json_parts.h"
 
 namespace vmleak {
@@ -11,6 +12,21 @@ namespace {
 
 void append_list(TextPage& page, std::string_view label, const std::vector<std::string>& list) {
   for (const auto& text : list) page.row(&text == list.data() ? label : "", text);
+}
+
+// The command that leads on after a run.
+std::vector<std::string> next_after(const Plan& plan, const ReleaseOutcome& outcome) {
+  if (outcome.run.outcome == kRunReleased) {
+    std::vector<std::string> next;
+    for (const auto& finding : outcome.left) {
+      for (const auto& remedy : finding.remedies) {
+        if (!remedy.command.empty()) next.push_back(remedy.command);
+      }
+    }
+    return next;
+  }
+  return {fmt::format("vmleak release {}", plan.target),
+          fmt::format("vmleak journal {}", outcome.run.start.run)};
 }
 
 Json preconditions_json(const std::vector<Precondition>& preconditions) {
@@ -33,6 +49,32 @@ Json steps_json(const std::vector<PlanStep>& steps) {
   return out;
 }
 
+Json plan_object(const Plan& plan) {
+  return {{"id", plan.id},
+          {"action", text_or_null(plan.action)},
+          {"ready", plan.ready()},
+          {"summary", plan.summary},
+          {"risk", to_string(plan.risk)},
+          {"devices", plan.devices},
+          {"steps", steps_json(plan.steps)},
+          {"preconditions", preconditions_json(plan.preconditions)},
+          {"verification", plan.verification},
+          {"undo", text_or_null(plan.undo)},
+          {"finishes", text_or_null(plan.finishes)},
+          {"blocked_by", plan.blocked_by},
+          {"next", plan.next}};
+}
+
+void append_checks(TextPage& page, std::string_view label,
+                   const std::vector<Precondition>& checks) {
+  bool first = true;
+  for (const auto& it : checks) {
+    page.row(first ? label : "", it.met ? fmt::format("met: {}", it.text)
+                                        : fmt::format("NOT met: {}: {}", it.text, it.why));
+    first = false;
+  }
+}
+
 }  // namespace
 
 std::string plan_text(const Plan& plan, const TextStyle& style) {
@@ -49,12 +91,7 @@ std::string plan_text(const Plan& plan, const TextStyle& style) {
     ++number;
     page.row(number == 1 ? "Steps" : "", fmt::format("{}. {}", number, step.text));
   }
-  bool first = true;
-  for (const auto& it : plan.preconditions) {
-    page.row(first ? "Needs" : "", it.met ? fmt::format("met: {}", it.text)
-                                          : fmt::format("NOT met: {}: {}", it.text, it.why));
-    first = false;
-  }
+  append_checks(page, "Needs", plan.preconditions);
   append_list(page, "Verified", plan.verification);
   if (!plan.undo.empty()) page.row("Undo", plan.undo);
   append_list(page, "Blocked by", plan.blocked_by);
@@ -67,19 +104,46 @@ std::string plan_text(const Plan& plan, const TextStyle& style) {
 std::string plan_json(const Plan& plan) {
   return dump_document({{"schema", "vmleak.release/1"},
                         {"target", plan.target},
-                        {"plan",
-                         {{"id", plan.id},
-                          {"action", text_or_null(plan.action)},
-                          {"ready", plan.ready()},
-                          {"summary", plan.summary},
-                          {"risk", to_string(plan.risk)},
-                          {"devices", plan.devices},
-                          {"steps", steps_json(plan.steps)},
-                          {"preconditions", preconditions_json(plan.preconditions)},
-                          {"verification", plan.verification},
-                          {"undo", text_or_null(plan.undo)},
-                          {"blocked_by", plan.blocked_by},
-                          {"next", plan.next}}}});
+                        {"plan", plan_object(plan)},
+                        {"run", nullptr}});
+}
+
+std::string release_text(const Plan& plan, const ReleaseOutcome& outcome, const TextStyle& style) {
+  const auto& run = outcome.run;
+  const bool released = run.outcome == kRunReleased;
+  TextPage page(style);
+  page.title(plan.target, released ? Verdict::kClean : Verdict::kLeaked, upper(run.outcome));
+  page.row("Plan", fmt::format("{}: {}, {} risk", plan.id, plan.action, to_string(plan.risk)));
+  append_run_steps(page, run);
+  if (!run.detail.empty()) page.row("Why", run.detail);
+  append_checks(page, "Verified", outcome.verification);
+  bool first = true;
+  for (const auto& finding : outcome.left) {
+    page.row(first ? "Left" : "",
+             fmt::format("{} {}: {}", to_string(finding.verdict), finding.id, finding.summary));
+    first = false;
+    for (const auto& evidence : finding.evidence) {
+      if (evidence.source == "blocked removal" || evidence.source == "waiting task") {
+        page.row("", evidence.text);
+      }
+    }
+  }
+  page.row("Journal", "vmleak journal " + run.start.run);
+  append_list(page, "Next", next_after(plan, outcome));
+  return page.text();
+}
+
+std::string release_json(const Plan& plan, const ReleaseOutcome& outcome) {
+  auto run = run_json(outcome.run);
+  run["verification"] = preconditions_json(outcome.verification);
+  auto left = Json::array();
+  for (const auto& finding : outcome.left) left.push_back(finding_json(finding));
+  run["findings"] = std::move(left);
+  run["next"] = next_after(plan, outcome);
+  return dump_document({{"schema", "vmleak.release/1"},
+                        {"target", plan.target},
+                        {"plan", plan_object(plan)},
+                        {"run", std::move(run)}});
 }
 
 }  // namespace vmleak

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands/background.h"
+#include "host/background.h"
 
 #include <algorithm>
 #include <utility>
