@@ -67,6 +67,7 @@ class LeftBehind : public ::testing::Test {
     domain.uuid = uuid;
     domain.source = "libvirt";
     domain.active = active;
+    domain.persistent = true;
     domain.host_devices = {{kDevice, "", managed}};
     management.domains.push_back(domain);
   }
@@ -125,6 +126,17 @@ TEST_F(LeftBehind, IsFreeWhenParkedOnPurpose) {
   run().host_devices[0].managed = true;
   device().parking = {{"kernel command line", "vfio-pci.ids=10de:20b0"}};
   EXPECT_EQ(report().verdict, Verdict::kClean);
+}
+
+TEST_F(LeftBehind, IsFreeWhenADefinedDomainWantsItOnVfio) {
+  driver_had_it_before(2);
+  define("gpu-08", kOtherUuid, false, false);
+  EXPECT_EQ(report().verdict, Verdict::kClean);
+  management.domains.front().host_devices = {{"0000:8b:00.0", "", false}};  // another device
+  EXPECT_EQ(only_finding(report()).verdict, Verdict::kStale);
+  // managed='yes': libvirt takes it from its driver itself.
+  management.domains.front().host_devices = {{kDevice, "", true}};
+  EXPECT_EQ(only_finding(report()).verdict, Verdict::kStale);
 }
 
 TEST_F(LeftBehind, IsNotStaleForARunOfAnotherBoot) {

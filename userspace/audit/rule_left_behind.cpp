@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "audit/parked.h"
 #include "audit/past_use.h"
 #include "audit/rules.h"
 #include "audit/stability.h"
@@ -138,7 +139,8 @@ constexpr Leftover kUnbound{
 // The use of the function itself that is over; nothing when somebody uses it,
 // or it is where it is on purpose.
 PastUse finished_use(const AuditContext& context, const PciFunction& function) {
-  if (!function.parking.empty() || is_used_now(context, context.now(), function.address)) return {};
+  if (!parked_by(context, function).empty()) return {};
+  if (is_used_now(context, context.now(), function.address)) return {};
   auto use = past_use(context, function.address);
   return use && is_over(context, *use.last) ? use : PastUse{};
 }
@@ -198,7 +200,9 @@ std::vector<Finding> find_companions_unbound(const AuditContext& context,
       return UseAndWhy(std::move(own), Evidence{"sysfs", "the VM had this function itself"});
     }
     // A function that never had a driver in this boot is not missing one.
-    if (function.driver_messages.empty() || !function.parking.empty()) return UseAndWhy();
+    if (function.driver_messages.empty() || !parked_by(context, function).empty()) {
+      return UseAndWhy();
+    }
     const auto& message = function.driver_messages.front();
     return UseAndWhy(finished_use_of_companion(context, function),
                      Evidence{"kernel log", fmt::format("\"{}\": {} had it in this boot",
