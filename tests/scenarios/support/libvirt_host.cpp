@@ -2,8 +2,10 @@
 #include "support/libvirt_host.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -45,6 +47,22 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   std::ofstream file(path, std::ios::trunc);
   file << text;
   if (!file.flush()) fail("write {}: {}", path.string(), std::strerror(errno));
+}
+
+void append_line(const char* path, const char* line) {
+  std::ofstream file(path, std::ios::app);
+  file << line << '\n';
+  if (!file.flush()) fail("write {}: {}", path, std::strerror(errno));
+}
+
+// Debian's libvirtd wants its default user to exist before it reads that it
+// shall use another one.  The package that adds it starts services, so the
+// machine need not have it.
+void add_libvirt_user() {
+  if (::getgrnam("kvm") == nullptr) append_line("/etc/group", "kvm:x:64054:");
+  if (::getgrnam("libvirt-qemu") == nullptr) append_line("/etc/group", "libvirt-qemu:x:64055:");
+  if (::getpwnam("libvirt-qemu") != nullptr) return;
+  append_line("/etc/passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin");
 }
 
 std::vector<char*> words_of(const std::vector<std::string>& arguments) {
@@ -147,6 +165,7 @@ LibvirtHost::LibvirtHost() : owner_(::getpid()) {
   if (!in_lab()) fail("start libvirtd: only the lab's guest is changed like this");
   std::filesystem::create_directories("/etc/libvirt");
   for (const auto& file : kConfig) write_file(file.path, file.text);
+  add_libvirt_user();
   std::filesystem::remove_all("/etc/libvirt/qemu/networks/autostart");
   virtlogd_ = start_daemon("virtlogd");
   start_libvirtd();
