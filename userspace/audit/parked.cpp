@@ -5,9 +5,9 @@
 
 namespace vmleak {
 
-std::vector<Parking> parked_by(const AuditContext& context, const PciFunction& function) {
+std::vector<Parking> parked_by(const Snapshot& snapshot, const PciFunction& function) {
   auto parking = function.parking;
-  for (const auto& domain : context.snapshot.management.domains) {
+  for (const auto& domain : snapshot.management.domains) {
     if (!domain.persistent) continue;
     for (const auto& device : domain.host_devices) {
       if (device.pci_address != function.address || device.managed) continue;

@@ -3,14 +3,14 @@
 
 #include <vector>
 
-#include "audit/context.h"
 #include "model/pci.h"
+#include "model/snapshot.h"
 
 namespace vmleak {
 
 // Who put the function on a vfio driver on purpose: configuration of the host,
 // and domains that are defined with it and managed='no', which a manager only
 // starts when the device is there already.  Empty: nobody that is known.
-std::vector<Parking> parked_by(const AuditContext& context, const PciFunction& function);
+std::vector<Parking> parked_by(const Snapshot& snapshot, const PciFunction& function);
 
 }  // namespace vmleak

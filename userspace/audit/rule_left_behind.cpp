@@ -139,7 +139,7 @@ constexpr Leftover kUnbound{
 // The use of the function itself that is over; nothing when somebody uses it,
 // or it is where it is on purpose.
 PastUse finished_use(const AuditContext& context, const PciFunction& function) {
-  if (!parked_by(context, function).empty()) return {};
+  if (!parked_by(context.snapshot, function).empty()) return {};
   if (is_used_now(context, context.now(), function.address)) return {};
   auto use = past_use(context, function.address);
   return use && is_over(context, *use.last) ? use : PastUse{};
@@ -200,7 +200,7 @@ std::vector<Finding> find_companions_unbound(const AuditContext& context,
       return UseAndWhy(std::move(own), Evidence{"sysfs", "the VM had this function itself"});
     }
     // A function that never had a driver in this boot is not missing one.
-    if (function.driver_messages.empty() || !parked_by(context, function).empty()) {
+    if (function.driver_messages.empty() || !parked_by(context.snapshot, function).empty()) {
       return UseAndWhy();
     }
     const auto& message = function.driver_messages.front();

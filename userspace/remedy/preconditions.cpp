@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "audit/parked.h"
 #include "audit/wording.h"
 #include "base/pci_address.h"
 #include "remedy/actions.h"
@@ -134,10 +135,10 @@ std::string native_driver(const Subject& subject) {
 
 std::string not_parked(const Subject& subject) {
   for (const auto* function : acted_functions(subject)) {
-    if (function->parking.empty()) continue;
-    const auto& parking = function->parking.front();
+    const auto parking = parked_by(subject.snapshot, *function);
+    if (parking.empty() || function->driver.empty()) continue;
     return fmt::format("{} is on {} on purpose: {}", function->address, function->driver,
-                       parking.text);
+                       parking.front().text);
   }
   return "";
 }

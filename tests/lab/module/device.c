@@ -17,6 +17,9 @@
  * vfio_device PID FD: keep the struct vfio_device behind a device descriptor (refcount), not its
  * file.
  *
+ * vfio_device-at-unbind PID FD: take such a reference once, at the very moment when the device is
+ * about to be unbound from its driver: later than anybody can look.
+ *
  * iommu_group BDF: keep the IOMMU group of a PCI device, e.g. 0000:01:00.0.
  *
  * put ID, put all: give back.
@@ -68,19 +71,11 @@ static LIST_HEAD(held_list);
 static unsigned int last_id;
 static DEFINE_MUTEX(held_lock);
 
-static int keep(const struct kind *kind, const char *target) {
-  struct held *held;
+int keep_object(const struct kind *kind, void *object, const char *target) {
+  struct held *held = kzalloc(sizeof(*held), GFP_KERNEL);
 
-  if (strlen(target) >= TARGET_SIZE) return -EINVAL;
-  held = kzalloc(sizeof(*held), GFP_KERNEL);
   if (!held) return -ENOMEM;
-  held->object = kind->take(target);
-  if (IS_ERR(held->object)) {
-    int error = PTR_ERR(held->object);
-
-    kfree(held);
-    return error;
-  }
+  held->object = object;
   held->kind = kind;
   strscpy(held->target, target, sizeof(held->target));
   mutex_lock(&held_lock);
@@ -88,6 +83,18 @@ static int keep(const struct kind *kind, const char *target) {
   list_add_tail(&held->node, &held_list);
   mutex_unlock(&held_lock);
   return 0;
+}
+
+static int keep(const struct kind *kind, const char *target) {
+  void *object;
+  int error;
+
+  if (strlen(target) >= TARGET_SIZE) return -EINVAL;
+  object = kind->take(target);
+  if (IS_ERR(object)) return PTR_ERR(object);
+  error = keep_object(kind, object, target);
+  if (error) kind->put(object);
+  return error;
 }
 
 /* The last put of an mm or a VM can take long and sleep, so the lock is not held over it. */
@@ -177,6 +184,7 @@ static int run_command(const char *name, const char *argument) {
 
   if (kind) return keep(kind, argument);
   if (!strcmp(name, "put")) return put_command(argument);
+  if (!strcmp(name, "vfio_device-at-unbind")) return race_with_unbind(argument);
   if (!strcmp(name, "stall-flush")) return start_stall(&flush_stall, argument);
   if (!strcmp(name, "stall-release")) return start_stall(&release_stall, argument);
   if (!strcmp(name, "wake") && !*argument) {
@@ -244,9 +252,13 @@ static struct miscdevice leak_device = {
 };
 
 static int __init leak_init(void) {
-  int error = misc_register(&leak_device);
+  int error = unbind_race_init();
 
-  if (!error)
+  if (error) return error;
+  error = misc_register(&leak_device);
+  if (error)
+    unbind_race_exit();
+  else
     pr_warn(
         "TEST MODULE loaded: it leaks kernel references on purpose, this kernel can't be trusted "
         "any more\n");
@@ -256,6 +268,7 @@ static int __init leak_init(void) {
 /* An open device pins the module, so nobody is stalled any more when this runs. */
 static void __exit leak_exit(void) {
   misc_deregister(&leak_device);
+  unbind_race_exit();
   put_all();
 }
 

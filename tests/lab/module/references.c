@@ -136,7 +136,7 @@ static void put_kvm(void *kvm) {
 }
 
 /* Since 6.6 a device file has a state of its own; the device is its first member. */
-static struct vfio_device *device_of(struct file *file) {
+struct vfio_device *vfio_device_of(struct file *file) {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
   return *(struct vfio_device **)file->private_data;
 #else
@@ -144,13 +144,17 @@ static struct vfio_device *device_of(struct file *file) {
 #endif
 }
 
+struct file *get_vfio_device_file(const char *target) {
+  return get_file_with(target, "vfio_device_fops");
+}
+
 static void *take_vfio_device(const char *target) {
   struct vfio_device *device;
   struct file *file;
 
-  file = get_file_with(target, "vfio_device_fops");
+  file = get_vfio_device_file(target);
   if (IS_ERR(file)) return file;
-  device = device_of(file);
+  device = vfio_device_of(file);
   if (!refcount_inc_not_zero(&device->refcount)) device = ERR_PTR(-ENODEV);
   fput(file);
   return device;

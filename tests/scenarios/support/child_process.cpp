@@ -122,6 +122,10 @@ bool ChildProcess::reap() {
   return reaped_;
 }
 
+bool ChildProcess::ends_within(std::chrono::nanoseconds patience) {
+  return holds_within(patience, [this] { return reap(); });
+}
+
 void ChildProcess::wait_for_death() {
   wait_until(fmt::format("actor {} to be dead", pid_), [this] { return reap(); });
 }

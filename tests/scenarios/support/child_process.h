@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <string_view>
 
@@ -49,6 +50,8 @@ class ChildProcess {
   void resume_into_program();
   // Sends SIGKILL and does not wait: some scenarios are about tasks that stay.
   void kill_only() const;
+  // It comes to its end in this time.
+  [[nodiscard]] bool ends_within(std::chrono::nanoseconds patience);
   // Waits until it is dead in every respect: files released, reaped.
   void wait_for_death();
   void kill() {

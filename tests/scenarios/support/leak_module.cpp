@@ -55,6 +55,10 @@ void LeakModule::keep_vfio_device(pid_t pid, int device_fd) const {
   command(fmt::format("vfio_device {} {}", pid, device_fd));
 }
 
+void LeakModule::race_with_unbind(pid_t pid, int device_fd) const {
+  command(fmt::format("vfio_device-at-unbind {} {}", pid, device_fd));
+}
+
 void LeakModule::keep_iommu_group(const std::string& pci_address) const {
   command("iommu_group " + pci_address);
 }

@@ -24,6 +24,8 @@ class LeakModule {
   void keep_mm(pid_t pid) const;
   void keep_kvm(pid_t pid, int vm_fd) const;
   void keep_vfio_device(pid_t pid, int device_fd) const;
+  // Keeps the device at the moment when it is about to be unbound.
+  void race_with_unbind(pid_t pid, int device_fd) const;
   void keep_iommu_group(const std::string& pci_address) const;
   void put_all() const;
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/libvirt_domain.h"
 
+#include <signal.h>
+
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <utility>
 
 #include "support/check.h"
 #include "support/temporary_directory.h"
+#include "support/wait.h"
 
 namespace vmleak::scenarios {
 namespace {
@@ -68,6 +72,18 @@ LibvirtDomain::~LibvirtDomain() {
 
 void LibvirtDomain::undefine() {
   host_.virsh({"undefine", name()});
+  defined_ = false;
+}
+
+void LibvirtDomain::crash_with_libvirtd() {
+  const auto qemu = pid();
+  host_.kill_libvirtd();
+  check(::kill(qemu, SIGKILL), "kill QEMU");
+  wait_until("QEMU to be gone", [qemu] { return ::kill(qemu, 0) != 0; });
+  for (const auto* path :
+       {"/run/libvirt/qemu/{}.pid", "/run/libvirt/qemu/{}.xml", "/etc/libvirt/qemu/{}.xml"}) {
+    std::filesystem::remove(fmt::format(fmt::runtime(path), name()));
+  }
   defined_ = false;
 }
 

@@ -40,6 +40,10 @@ class LibvirtDomain {
     undefine();
   }
 
+  // libvirtd, then QEMU die by SIGKILL, and what libvirt knew of the domain is
+  // lost; its log stays.  libvirtd does not run afterwards.
+  void crash_with_libvirtd();
+
   // Of the running domain's QEMU.
   [[nodiscard]] pid_t pid() const;
 

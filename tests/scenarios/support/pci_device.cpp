@@ -12,6 +12,7 @@
 
 #include "base/file_descriptor.h"
 #include "support/check.h"
+#include "support/child_process.h"
 
 namespace vmleak::scenarios {
 namespace {
@@ -61,6 +62,8 @@ std::string PciDevice::group_path() const { return fmt::format("/dev/vfio/{}", i
 
 std::string PciDevice::driver() const { return link_name(sysfs(address_) / "driver"); }
 
+bool PciDevice::exists() const { return fs::exists(sysfs(address_)); }
+
 void PciDevice::bind(const std::string& wanted) const {
   const auto device = sysfs(address_);
   if (driver() == wanted) return;
@@ -70,6 +73,15 @@ void PciDevice::bind(const std::string& wanted) const {
   if (wanted.empty()) return;
   write_to("/sys/bus/pci/drivers_probe", address_);
   if (driver() != wanted) fail("bind {} to {}: it is bound to '{}'", address_, wanted, driver());
+}
+
+bool rescan_ends_within(std::chrono::seconds patience) {
+  ChildProcess scan("rescan", [](const Stage& stage) {
+    stage.pause();
+    write_to("/sys/bus/pci/rescan", "1");
+  });
+  scan.resume_only();
+  return scan.ends_within(patience);
 }
 
 }  // namespace vmleak::scenarios

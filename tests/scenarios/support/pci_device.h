@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ class PciDevice {
   [[nodiscard]] std::string group_path() const;
   // Name of the driver that it is bound to; empty when unbound.
   [[nodiscard]] std::string driver() const;
+  // It is on the bus.
+  [[nodiscard]] bool exists() const;
 
   void bind(const std::string& driver) const;
 
@@ -33,5 +36,8 @@ class PciDevice {
   std::string address_;
   std::string original_driver_;
 };
+
+// A scan of all PCI buses comes to its end in this time.
+bool rescan_ends_within(std::chrono::seconds patience);
 
 }  // namespace vmleak::scenarios
