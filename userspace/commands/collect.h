@@ -15,6 +15,10 @@ struct CollectOptions {
   bool addresses = false;            // keep raw kernel addresses
   std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
   std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
+  // Also read what the host uses PCI functions for; `functions` are looked at
+  // even if no VM has to do with them.
+  bool host_uses = false;
+  std::vector<std::string> functions;      // addresses
   std::string connect = "qemu:///system";  // libvirt connection to ask
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
   bool wait = true;  // take further samples while there are suspects

@@ -11,6 +11,7 @@
 #include "audit/audit.h"
 #include "audit/target.h"
 #include "base/file_descriptor.h"
+#include "base/pci_address.h"
 #include "model/snapshot_json.h"
 
 namespace vmleak {
@@ -74,6 +75,10 @@ Result<Snapshot> load_snapshot(const SourceOptions& options, const std::string& 
   collect.connect = options.connect;
   collect.settle = options.settle;
   collect.wait = !options.no_wait;
+  collect.host_uses = options.host_uses;
+  if (const auto address = canonical_pci_address(target); options.host_uses && address) {
+    collect.functions.push_back(*address);
+  }
   collect.interrupted = environment.interrupted;
   if (auto path = image_path(target); !path.empty()) collect.paths.push_back(std::move(path));
   return environment.collect(collect, has_suspects);

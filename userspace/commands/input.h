@@ -21,6 +21,7 @@ struct SourceOptions {
   bool addresses = false;
   std::vector<std::string> without;
   std::string connect = "qemu:///system";  // libvirt connection
+  bool host_uses = false;                  // see CollectOptions; `target` may be a PCI function
 };
 
 struct Judged {

@@ -6,7 +6,9 @@
 namespace vmleak {
 
 Result<ExitCode> run_release(const ReleaseCommand& command, const Environment& environment) {
-  const auto judged = load_and_audit(command.source, command.target, environment);
+  auto source = command.source;
+  source.host_uses = true;
+  const auto judged = load_and_audit(source, command.target, environment);
   if (!judged) return judged.error();
   PlanOptions options;
   options.action = command.action;
