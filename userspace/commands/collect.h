@@ -16,9 +16,11 @@ struct CollectOptions {
   bool addresses = false;            // keep raw kernel addresses
   std::vector<std::string> without;  // capabilities switched off: "bpf", "iterator", "vm_list", ...
   std::vector<std::string> paths;    // files to follow like disk images, whoever has them open
+  // Also read what the host uses PCI functions for; `functions` are looked at
+  // even if no VM has to do with them.
+  bool host_uses = false;
+  std::set<std::string> functions;         // addresses
   std::string connect = "qemu:///system";  // libvirt connection to ask
-  std::set<std::string> functions;  // PCI functions to look at, whatever VMs have to do with them
-  bool host_uses = false;           // look for what the host needs PCI functions for
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
   bool wait = true;  // take further samples while there are suspects
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "host/host_uses.h"
 #include "host/pci_functions.h"
 #include "libvirt/connection.h"
 #include "model/snapshot_json.h"
@@ -48,10 +49,12 @@ json records_work(const HostRoot& root, std::uint64_t since_ns) {
   return {{"management", management_to_json(management)}};
 }
 
-json pci_work(const HostRoot& root, const std::set<std::string>& named, std::uint64_t boot_ns) {
+json pci_work(const HostRoot& root, const std::set<std::string>& named, std::uint64_t boot_ns,
+              bool host_uses) {
   PciNames names;
-  const auto functions = read_pci_functions(root, named, boot_ns, names);
+  auto functions = read_pci_functions(root, named, boot_ns, names);
   if (!functions) return failure(functions.error());
+  if (host_uses) HostUses(root, system_probes()).add_to(*functions);
   return {{"functions", pci_functions_to_json(*functions)}};
 }
 
@@ -176,8 +179,9 @@ void Surroundings::add_pci_functions(Snapshot& snapshot) {
   auto named = named_functions(snapshot.management);
   named.insert(options_.functions.begin(), options_.functions.end());
   const auto boot_ns = snapshot.host.boot_time_ns;
-  auto background = Background::start("PCI functions", kPciDeadline,
-                                      [&] { return pci_work(root_, named, boot_ns); });
+  auto background = Background::start("PCI functions", kPciDeadline, [&] {
+    return pci_work(root_, named, boot_ns, options_.host_uses);
+  });
   const auto reply = background.answer(options_.interrupted);
   Result<std::vector<PciFunction>> functions =
       !reply                     ? Result<std::vector<PciFunction>>(reply.error())

@@ -6,13 +6,15 @@
 namespace vmleak {
 namespace {
 
-constexpr NameTable<HostUseKind, 7> kHostUseKinds{{
+constexpr NameTable<HostUseKind, 9> kHostUseKinds{{
     {HostUseKind::kBlockDevice, "block device"},
     {HostUseKind::kNetwork, "network"},
     {HostUseKind::kRdma, "RDMA"},
     {HostUseKind::kConsole, "console"},
     {HostUseKind::kGpu, "GPU"},
     {HostUseKind::kVirtualFunctions, "virtual functions"},
+    {HostUseKind::kShare, "share"},
+    {HostUseKind::kDeviceFile, "device file"},
     {HostUseKind::kUnknown, "unknown"},
 }};
 

@@ -19,7 +19,9 @@ enum class HostUseKind {
   kRdma,              // RDMA in use
   kConsole,           // boot VGA, framebuffer or serial console
   kGpu,               // /dev/nvidia*, /dev/dri/* open
-  kVirtualFunctions,  // its virtual functions are in use
+  kVirtualFunctions,  // its virtual functions or mediated devices are in use
+  kShare,             // a 9p or virtiofs share is mounted
+  kDeviceFile,        // another device node of it is open
   kUnknown,           // could not be found out: treated as in use
 };
 

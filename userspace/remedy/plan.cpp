@@ -108,11 +108,23 @@ Plan plan_action(const Subject& subject, const Action& action) {
   return plan;
 }
 
+// That a device is on a driver of the host says less than what for.
+void add_host_uses(const Subject& subject, Plan& plan) {
+  for (const auto& address : subject.target.addresses) {
+    const auto* function = subject.find(address);
+    if (function == nullptr) continue;
+    for (const auto& use : function->host_uses) {
+      plan.blocked_by.push_back(fmt::format("{}: {}", address, use.text));
+    }
+  }
+}
+
 Plan no_plan(const Subject& subject) {
   Plan plan;
   plan.target = subject.target.text;
   plan.summary = situation_text(subject);
   plan.blocked_by.push_back(plan.summary);
+  if (subject.situation == Situation::kOnHostDriver) add_host_uses(subject, plan);
   plan.next.push_back(subject.situation == Situation::kReleasing
                           ? fmt::format("vmleak audit --wait=60s {}", plan.target)
                           : fmt::format("vmleak explain {}", plan.target));
