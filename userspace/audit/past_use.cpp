@@ -5,10 +5,16 @@
 
 #include <algorithm>
 
+#include "audit/parked.h"
 #include "audit/wording.h"
 
 namespace vmleak {
 namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// Between a native driver's last words and the start of the VM that its device
+// was taken for.  Managers unbind right before they start a VM.
+constexpr std::uint64_t kHandOver = 300 * kSecond;
 
 const HostDevice* device_at(const std::vector<HostDevice>& devices, std::string_view address) {
   const auto found = std::find_if(devices.begin(), devices.end(), [address](const auto& device) {
@@ -95,6 +101,28 @@ bool is_over(const AuditContext& context, const PastRun& run) {
     }
   }
   return true;
+}
+
+PastUse finished_use(const AuditContext& context, const PciFunction& function) {
+  if (!parked_by(context.snapshot, function).empty()) return {};
+  auto use = past_use(context, function.address);
+  return use && is_over(context, *use.last) ? use : PastUse{};
+}
+
+std::optional<Evidence> taken_from_driver(const PciFunction& function, const PastUse& use) {
+  if (use.managed) {
+    return Evidence{"libvirt",
+                    "managed='yes': it was taken from its driver for the VM, to be "
+                    "given back after it"};
+  }
+  for (const auto& message : function.driver_messages) {
+    const auto started = use.last->started_ns;
+    if (message.time_ns > started || started - message.time_ns > kHandOver) continue;
+    return Evidence{"kernel log",
+                    fmt::format("\"{}\": {} had it until {} s before the VM started", message.text,
+                                message.driver, (started - message.time_ns) / kSecond)};
+  }
+  return std::nullopt;
 }
 
 NodeIndex vfio_device_of(const Graph& graph, std::string_view pci_address) {

@@ -25,6 +25,13 @@ PastUse past_use(const AuditContext& context, std::string_view pci_address);
 // process nor an active domain of its identity is there.
 bool is_over(const AuditContext& context, const PastRun& run);
 
+// The last use of a function, if it is over and the function is not where it is
+// on purpose.  Whether somebody uses it now is not asked.
+PastUse finished_use(const AuditContext& context, const PciFunction& function);
+
+// What shows that a native driver had the device before that use took it.
+std::optional<Evidence> taken_from_driver(const PciFunction& function, const PastUse& use);
+
 // An active domain has this function, or VFIO says that somebody uses it now.
 bool is_used_now(const AuditContext& context, const Sample& sample, std::string_view pci_address);
 

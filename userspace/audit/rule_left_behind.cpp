@@ -19,11 +19,6 @@
 namespace vmleak {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-// Between a native driver's last words and the start of the VM that its device
-// was taken for.  Managers unbind right before they start a VM.
-constexpr std::uint64_t kHandOver = 300 * kSecond;
-
 bool parks_devices(std::string_view driver) {
   return is_vfio_driver(driver) || driver == "pci-stub";
 }
@@ -44,23 +39,6 @@ bool is_covered(std::span<const Finding> others, std::string_view address) {
     return finding.object.id == address ||
            std::find(devices.begin(), devices.end(), address) != devices.end();
   });
-}
-
-// What shows that a native driver had the device before this run took it.
-std::optional<Evidence> taken_from_driver(const PciFunction& function, const PastUse& use) {
-  if (use.managed) {
-    return Evidence{"libvirt",
-                    "managed='yes': it was taken from its driver for the VM, to be "
-                    "given back after it"};
-  }
-  for (const auto& message : function.driver_messages) {
-    const auto started = use.last->started_ns;
-    if (message.time_ns > started || started - message.time_ns > kHandOver) continue;
-    return Evidence{"kernel log",
-                    fmt::format("\"{}\": {} had it until {} s before the VM started", message.text,
-                                message.driver, (started - message.time_ns) / kSecond)};
-  }
-  return std::nullopt;
 }
 
 // How the rules below differ.
@@ -136,23 +114,20 @@ constexpr Leftover kUnbound{
     },
     [](const PciFunction& /*function*/) { return std::string("no driver has it"); }};
 
-// The use of the function itself that is over; nothing when somebody uses it,
-// or it is where it is on purpose.
-PastUse finished_use(const AuditContext& context, const PciFunction& function) {
-  if (!parked_by(context.snapshot, function).empty()) return {};
+// The use that is over of a function that nobody uses now.
+PastUse ended_use(const AuditContext& context, const PciFunction& function) {
   if (is_used_now(context, context.now(), function.address)) return {};
-  auto use = past_use(context, function.address);
-  return use && is_over(context, *use.last) ? use : PastUse{};
+  return finished_use(context, function);
 }
 
 // The finished use of a function of the same slot or group, unless one of them
 // is in use.
-PastUse finished_use_of_companion(const AuditContext& context, const PciFunction& function) {
+PastUse ended_use_of_companion(const AuditContext& context, const PciFunction& function) {
   PastUse found;
   for (const auto& other : context.snapshot.pci_functions) {
     if (&other == &function || !belong_together(function, other)) continue;
     if (is_used_now(context, context.now(), other.address)) return {};
-    auto use = finished_use(context, other);
+    auto use = ended_use(context, other);
     if (use && (!found || use.last->started_ns > found.last->started_ns)) found = std::move(use);
   }
   return found;
@@ -178,7 +153,7 @@ using UseAndWhy = std::pair<PastUse, std::optional<Evidence>>;
 std::vector<Finding> find_stale_devices(const AuditContext& context,
                                         std::span<const Finding> others) {
   return find_leftovers(context, others, kStillOnVfio, [&](const PciFunction& function) {
-    auto use = finished_use(context, function);
+    auto use = ended_use(context, function);
     auto why = use ? taken_from_driver(function, use) : std::nullopt;
     return UseAndWhy(std::move(use), std::move(why));
   });
@@ -187,7 +162,7 @@ std::vector<Finding> find_stale_devices(const AuditContext& context,
 std::vector<Finding> find_overrides_left(const AuditContext& context,
                                          std::span<const Finding> others) {
   return find_leftovers(context, others, kOverrideLeft, [&](const PciFunction& function) {
-    return UseAndWhy(finished_use(context, function),
+    return UseAndWhy(ended_use(context, function),
                      Evidence{"sysfs", "driver_override is " + function.driver_override +
                                            ", no configuration of this host asks for that"});
   });
@@ -196,7 +171,7 @@ std::vector<Finding> find_overrides_left(const AuditContext& context,
 std::vector<Finding> find_companions_unbound(const AuditContext& context,
                                              std::span<const Finding> others) {
   return find_leftovers(context, others, kUnbound, [&](const PciFunction& function) {
-    if (auto own = finished_use(context, function)) {
+    if (auto own = ended_use(context, function)) {
       return UseAndWhy(std::move(own), Evidence{"sysfs", "the VM had this function itself"});
     }
     // A function that never had a driver in this boot is not missing one.
@@ -204,7 +179,7 @@ std::vector<Finding> find_companions_unbound(const AuditContext& context,
       return UseAndWhy();
     }
     const auto& message = function.driver_messages.front();
-    return UseAndWhy(finished_use_of_companion(context, function),
+    return UseAndWhy(ended_use_of_companion(context, function),
                      Evidence{"kernel log", fmt::format("\"{}\": {} had it in this boot",
                                                         message.text, message.driver)});
   });

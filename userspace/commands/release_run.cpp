@@ -68,6 +68,7 @@ class ReleaseRun {
       return refuse("somebody uses it now: " + guarded.error().message);
     }
     auto done = run_steps(planned_.plan, context_, *hands, **journal);
+    static_cast<void>(hands->guard({}));
     if (!done) return refuse("what is done could not be recorded: " + done.error().message);
     outcome_.run = *std::move(done);
     if (outcome_.run.outcome.empty()) {

@@ -44,6 +44,8 @@ json act_work(const HostRoot& root, const PlanStep& step) {
 }  // namespace
 
 Status HostHands::guard(const std::vector<std::int64_t>& groups) {
+  guard_.reset();
+  if (groups.empty()) return {};
   auto guard = GroupGuard::take(root_, groups, kLookDeadline);
   if (!guard) return guard.error();
   guard_.emplace(*std::move(guard));

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include "audit/parked.h"
 #include "audit/wording.h"
 #include "base/pci_address.h"
 #include "remedy/holder.h"
@@ -121,10 +120,8 @@ void add_remove_rescan(const Subject& subject, Plan& plan) {
   }
   for (const auto* function : functions) {
     plan.steps.push_back(await_device_step(function->address, function->vendor, function->device));
-    const bool to_host = parked_by(subject.snapshot, *function).empty() &&
-                         !function->native_drivers.empty() &&
-                         !native_driver_evidence(subject, *function).empty();
-    to_host ? add_return_to_host(subject, *function, plan) : add_return_to_driver(*function, plan);
+    belongs_to_host(subject, *function) ? add_return_to_host(subject, *function, plan)
+                                        : add_return_to_driver(*function, plan);
   }
 }
 

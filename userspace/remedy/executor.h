@@ -30,7 +30,8 @@ class StepHands {
   virtual ~StepHands() = default;
 
   // Keeps everybody else from opening these IOMMU groups, or a device of them,
-  // until a step that hands the device over.  Error code EBUSY: one is open.
+  // until a step that hands the device over.  None: ends that.  Error code EBUSY:
+  // one is open.
   virtual Status guard(const std::vector<std::int64_t>& groups) = 0;
   virtual Result<StepLook> look(const PlanStep& step) = 0;
   // Does it and waits for its end.  Error code ETIMEDOUT: it was begun and has

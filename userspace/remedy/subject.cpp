@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <tuple>
 
+#include "audit/past_use.h"
 #include "audit/verdict.h"
 #include "base/pci_address.h"
 
@@ -163,7 +165,8 @@ Subject::Subject(const Snapshot& from, const AuditReport& with, const ReleaseTar
       report(with),
       target(what),
       options(how),
-      sample(from.samples.back()),
+      context(from, std::span(&from.samples.back(), 1), audit_options),
+      sample(context.now()),
       unit(unit_of(from, what)),
       unfinished(find_unfinished(what, how)) {
   for (const auto& address : what.addresses) {
@@ -205,6 +208,12 @@ std::vector<const PciFunction*> acted_functions(const Subject& subject) {
     }
   }
   return out;
+}
+
+bool belongs_to_host(const Subject& subject, const PciFunction& function) {
+  if (function.native_drivers.empty()) return false;
+  const auto use = finished_use(subject.context, function);
+  return use && taken_from_driver(function, use);
 }
 
 std::string native_driver_evidence(const Subject& subject, const PciFunction& function) {

@@ -30,6 +30,8 @@ enum class Situation {
 struct Subject {
   Subject(const Snapshot& from, const AuditReport& with, const ReleaseTarget& what,
           const PlanOptions& how);
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
 
   [[nodiscard]] const Graph& graph() const { return sample.graph; }
   [[nodiscard]] const PciFunction* find(std::string_view address) const;
@@ -38,7 +40,9 @@ struct Subject {
   const AuditReport& report;
   const ReleaseTarget& target;
   const PlanOptions& options;
-  Sample sample;
+  AuditOptions audit_options;
+  AuditContext context;  // of the last sample alone
+  const Sample& sample;
   std::vector<const PciFunction*> unit;  // by address
   std::vector<std::string> unknown;      // addresses of which sysfs told nothing
   std::vector<NodeIndex> nodes;          // targets, devices and groups of the unit
@@ -59,7 +63,10 @@ std::string unseen_part(const Snapshot& snapshot);
 // a driver: what a remedy acts on.  Never bridges.
 std::vector<const PciFunction*> acted_functions(const Subject& subject);
 
-// It was on a driver of the host before a VM took it.  Empty: not known.
+// It was taken from a driver of the host for a VM that is over.
+bool belongs_to_host(const Subject& subject, const PciFunction& function);
+
+// The driver of the host that had it in this boot.  Empty: not known.
 std::string native_driver_evidence(const Subject& subject, const PciFunction& function);
 
 }  // namespace vmleak
