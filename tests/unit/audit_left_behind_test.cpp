@@ -86,6 +86,21 @@ class LeftBehind : public ::testing::Test {
   std::vector<PciFunction> functions;
 };
 
+// Its start failed because of what gpu-07 has left.
+TEST_F(LeftBehind, AVmThatFailedToStartIsNotTheLastUser) {
+  driver_had_it_before(5);
+  auto next = run();
+  next.name = "gpu-08";
+  next.uuid = kOtherUuid;
+  next.started_ns = kNow - 1800 * kSecond;
+  next.ended_ns = next.started_ns + kSecond;
+  next.end_reason = "shutting down, reason=failed";
+  management.past_runs.push_back(next);
+  const auto finding = only_finding(audit(snapshot()));
+  ASSERT_TRUE(finding.owner);
+  EXPECT_EQ(finding.owner->name, "gpu-07");
+}
+
 TEST_F(LeftBehind, IsStaleWhenItWasTakenFromItsDriver) {
   driver_had_it_before(2);
   const auto finding = only_finding(report());

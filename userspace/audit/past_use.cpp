@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "audit/parked.h"
 #include "audit/wording.h"
@@ -40,6 +41,9 @@ bool in_this_boot(const AuditContext& context, const PastRun& run) {
   return boot_ns != 0 && run.started_ns >= boot_ns;
 }
 
+// libvirt writes this when QEMU did not come up (VIR_DOMAIN_SHUTOFF_FAILED).
+bool failed_to_start(const PastRun& run) { return run.end_reason.ends_with("reason=failed"); }
+
 std::string vm_text(std::string_view name, std::string_view uuid) {
   constexpr std::size_t kShortUuid = 8;
   if (uuid.empty()) return std::string(name);
@@ -65,8 +69,12 @@ PastUse past_use(const AuditContext& context, std::string_view pci_address) {
       runs.push_back(&run);
     }
   }
-  std::stable_sort(runs.begin(), runs.end(),
-                   [](const auto* a, const auto* b) { return a->started_ns > b->started_ns; });
+  // A VM that could not even start is the last user only if nobody else was one:
+  // what kept it from starting is what another has left.
+  std::stable_sort(runs.begin(), runs.end(), [](const auto* a, const auto* b) {
+    return std::pair(failed_to_start(*b), a->started_ns) >
+           std::pair(failed_to_start(*a), b->started_ns);
+  });
   PastUse use;
   for (const auto* run : runs) {
     if (use.last == nullptr) {

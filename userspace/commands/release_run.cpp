@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <utility>
 
 #include "audit/audit.h"
@@ -25,8 +26,12 @@ std::uint64_t now_ns() {
 
 // Sorts by time and is unique: only one process at a time has the journal.
 std::string new_run_name() {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(now), ::getpid());
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  constexpr std::uint64_t kMicrosecond = 1'000;
+  const auto now = now_ns();
+  return fmt::format("{:%Y%m%dT%H%M%S}.{:06}Z-{}",
+                     fmt::gmtime(static_cast<std::time_t>(now / kSecond)),
+                     now % kSecond / kMicrosecond, ::getpid());
 }
 
 bool has_driver(const Snapshot& snapshot, const std::string& address,

@@ -45,6 +45,10 @@ void append_open(TextPage& page, const JournalRun& run) {
   page.row("Next", finish_command(run));
 }
 
+std::string title_of(const JournalRun& run) {
+  return fmt::format("{} {}", run.start.action, run.start.target);
+}
+
 Verdict colour_of(const JournalRun& run) {
   if (!run.open_steps.empty()) return Verdict::kLeaked;
   return run.outcome == kRunReleased ? Verdict::kClean : Verdict::kStale;
@@ -66,12 +70,11 @@ std::string journal_text(const std::vector<JournalRun>& runs,
   TextPage page(style);
   if (runs.empty() && problems.empty()) page.paragraph("No release was carried out on this host.");
   for (const auto& run : runs) {
-    page.headline(colour_of(run), fmt::format("{} {}", run.start.action, run.start.target),
-                  "run " + run.start.run);
-    page.row("When", fmt::format("{} by {}", time_text(run.start.time_ns), run.start.user));
-    page.row("Result",
-             run.detail.empty() ? state_of(run) : fmt::format("{}: {}", state_of(run), run.detail));
-    if (!run.finished_by.empty()) page.row("", "finished by run " + run.finished_by);
+    page.title(title_of(run), colour_of(run), upper(state_of(run)));
+    page.row("Run", fmt::format("{}: {} by {}", run.start.run, time_text(run.start.time_ns),
+                                run.start.user));
+    if (!run.detail.empty()) page.row("Why", run.detail);
+    if (!run.finished_by.empty()) page.row("Finished", "by run " + run.finished_by);
     append_open(page, run);
     page.blank();
   }
@@ -81,8 +84,7 @@ std::string journal_text(const std::vector<JournalRun>& runs,
 
 std::string run_text(const JournalRun& run, const TextStyle& style) {
   TextPage page(style);
-  page.title(fmt::format("{} {}", run.start.action, run.start.target), colour_of(run),
-             upper(state_of(run)));
+  page.title(title_of(run), colour_of(run), upper(state_of(run)));
   page.row("Run", run.start.run + ", plan " + run.start.plan);
   if (!run.start.finishes.empty()) page.row("Finishes", "run " + run.start.finishes);
   page.row("When", fmt::format("{} by {}", time_text(run.start.time_ns), run.start.user));
