@@ -42,7 +42,7 @@ device_arguments() {
             echo -device edu,addr=0x10
             ;;
         nvme)
-            echo -drive if=none,id=disk,file=null-co://,format=raw,size=1G
+            echo -drive if=none,id=disk,file=null-co://,format=raw,size=1G,snapshot=on
             echo -device nvme,drive=disk,serial=lab,addr=0x11
             ;;
         esac

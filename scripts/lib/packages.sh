@@ -18,6 +18,7 @@ readonly host_test_packages=(qemu-system-x86 kmod procps)
 readonly lab_packages=(
     qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
+    iproute2 dmsetup e2fsprogs
 )
 # scripts/package, and the tests of what it makes.
 readonly package_packages=(dpkg-dev file gzip)

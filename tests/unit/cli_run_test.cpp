@@ -186,6 +186,20 @@ TEST_F(RunTest, ReleaseOfWhatLivesIsRefusedWithFive) {
   EXPECT_EQ(run({"release", "nothing"}), 1);
 }
 
+TEST_F(RunTest, OnlyAReleaseAsksWhatTheHostUses) {
+  answer(clean_host());
+  run({"release", "8A:00.0"});
+  run({"release", "gpu-07"});
+  run({"audit", "8a:00.0"});
+  ASSERT_EQ(host_.collected.size(), 3U);
+  EXPECT_TRUE(host_.collected[0].host_uses);
+  EXPECT_THAT(host_.collected[0].functions, ElementsAre("0000:8a:00.0"));
+  EXPECT_TRUE(host_.collected[1].host_uses);
+  EXPECT_THAT(host_.collected[1].functions, IsEmpty());
+  EXPECT_FALSE(host_.collected[2].host_uses);
+  EXPECT_THAT(host_.collected[2].functions, IsEmpty());
+}
+
 TEST_F(RunTest, WhatCannotBeDoneIsOneWithTheReason) {
   host_.snapshots = {Error{"read this host: needs root"}};
   EXPECT_EQ(run({"audit"}), 1);

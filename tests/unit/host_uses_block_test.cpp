@@ -133,6 +133,20 @@ TEST_F(HostUsesTest, AFunctionThatIsNotThereIsUnknown) {
   EXPECT_THAT(uses("0000:8b:00.0"), ElementsAre(IsUse(kUnknown, "0000:8b:00.0")));
 }
 
+TEST(SystemProbes, TellDeviceNodesFromOtherFiles) {
+  const auto probes = system_probes();
+  const HostTree tree;
+  const auto null = probes.device_node("/dev/null");
+  ASSERT_TRUE(null) << null.error().message;
+  EXPECT_EQ(*null, (DeviceNode{false, {1, 3}}));
+  const auto directory = probes.device_node(tree.at("/"));
+  ASSERT_TRUE(directory) << directory.error().message;
+  EXPECT_EQ(*directory, std::nullopt);
+  EXPECT_FALSE(probes.device_node(tree.at("/nothing")));
+  EXPECT_FALSE(probes.is_held("null", {1, 3})) << "it is no disk";
+  EXPECT_TRUE(probes.addresses());
+}
+
 TEST_F(HostUsesTest, OnlyWhatIsKnownCountsAsKnown) {
   std::vector<PciFunction> functions(2);
   functions[0].address = kAddress;

@@ -111,6 +111,28 @@ TEST_F(IdlePlan, RefusesWhatTheHostNeeds) {
   EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("could not be found out")));
 }
 
+TEST_F(IdlePlan, AVirtualFunctionIsGivenBackWhileTheHostUsesItsPhysicalOne) {
+  auto physical = gpu("0000:89:00.0");
+  physical.driver = "ixgbe";
+  physical.iommu_group = 41;
+  physical.virtual_functions = {std::string(kAddress)};
+  physical.host_uses = {{HostUseKind::kNetwork, "eth0 carries the default route"}};
+  snapshot_.pci_functions.push_back(physical);
+  function().physical_function = physical.address;
+  EXPECT_TRUE(plan().ready()) << ::testing::PrintToString(plan().blocked_by);
+  snapshot_.pci_functions.back().iommu_group = 42;
+  EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("default route")));
+}
+
+TEST_F(IdlePlan, WhatTheHostUsesADeviceOnItsDriverForIsSaid) {
+  function().driver = "nvme";
+  function().driver_override = "";
+  EXPECT_THAT(plan().blocked_by, ElementsAre(HasSubstr("nothing to give back")));
+  function().host_uses = {{HostUseKind::kBlockDevice, "nvme0n1p2 is mounted on /"}};
+  EXPECT_THAT(plan().blocked_by, ElementsAre(HasSubstr("nothing to give back"),
+                                             "0000:8a:00.0: nvme0n1p2 is mounted on /"));
+}
+
 TEST_F(IdlePlan, RefusesADeviceOfAnActiveDomain) {
   Domain domain;
   domain.name = "gpu-08";

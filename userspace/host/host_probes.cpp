@@ -49,7 +49,9 @@ std::optional<InterfaceAddress> to_address(const ifaddrs& entry) {
   if (entry.ifa_addr == nullptr) return std::nullopt;
   std::array<char, INET6_ADDRSTRLEN> text{};
   InterfaceAddress out;
-  out.interface = entry.ifa_name;
+  // An IPv4 address is listed by its label, e.g. "eth0:1".
+  const std::string_view label = entry.ifa_name;
+  out.interface = label.substr(0, label.find(':'));
   const int family = entry.ifa_addr->sa_family;
   if (family == AF_INET) {
     const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(entry.ifa_addr);

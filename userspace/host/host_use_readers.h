@@ -20,15 +20,15 @@ namespace vmleak {
 // What is read once for all functions.
 class HostTables {
  public:
-  HostTables(const HostRoot& from, HostProbes with) : root(from), probes(std::move(with)) {}
+  HostTables(HostRoot from, HostProbes with) : root(std::move(from)), probes(std::move(with)) {}
 
   const Result<std::vector<Mount>>& mounts();
   const Result<std::vector<std::string>>& swaps();
   const Result<NetworkTables>& network();
   const OpenDevices& open_devices();
 
-  const HostRoot root;      // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members)
-  const HostProbes probes;  // NOLINT(cppcoreguidelines-avoid-const-or-ref-data-members)
+  const HostRoot root;
+  const HostProbes probes;
 
  private:
   std::optional<Result<std::vector<Mount>>> mounts_;

@@ -21,6 +21,8 @@ class HostUses {
   HostUses(const HostRoot& root, HostProbes probes);
   HostUses(const HostUses&) = delete;
   HostUses& operator=(const HostUses&) = delete;
+  HostUses(HostUses&&) = delete;
+  HostUses& operator=(HostUses&&) = delete;
   ~HostUses();
 
   // Its uses, without those by a VM.  What could not be read is a use of kind

@@ -74,8 +74,22 @@ std::string nobody_closing(const Subject& subject) {
   return subject.situation == Situation::kReleasing ? "a process is still closing it" : "";
 }
 
+// What is done to virtual functions does nothing to their physical function and
+// its other ones; that it has virtual functions is a use of the physical one.
+bool is_left_alone(const Subject& subject, const PciFunction& function) {
+  const auto acted = acted_functions(subject);
+  const auto is_virtual_of_it = [&function](const PciFunction* other) {
+    return !other->physical_function.empty() && other->address != function.address &&
+           other->iommu_group != function.iommu_group &&
+           (other->physical_function == function.address ||
+            other->physical_function == function.physical_function);
+  };
+  return !acted.empty() && std::all_of(acted.begin(), acted.end(), is_virtual_of_it);
+}
+
 std::string host_uses(const Subject& subject) {
   for (const auto* function : subject.unit) {
+    if (is_left_alone(subject, *function)) continue;
     for (const auto& use : function->host_uses) {
       return fmt::format("{}: {}", function->address, use.text);
     }
