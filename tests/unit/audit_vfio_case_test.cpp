@@ -109,7 +109,7 @@ TEST_F(Device, WithAKernelReferenceOnItsGroupsFileIsALeakedGroup) {
   EXPECT_THAT(finding.summary, HasSubstr("1 reference to its file /dev/vfio/42 that nobody holds"));
   ASSERT_EQ(finding.remedies.size(), 1U);
   EXPECT_EQ(finding.remedies[0].risk, "medium");
-  EXPECT_TRUE(finding.remedies[0].command.empty());
+  EXPECT_EQ(finding.remedies[0].command, "vmleak release 0000:8a:00.0");
   // The file's equation stands beside the group's.
   EXPECT_TRUE(std::any_of(finding.counters.begin(), finding.counters.end(), [](const auto& c) {
     return c.object.kind == "open_file" && c.name == "f_count" && c.unaccounted == 1;

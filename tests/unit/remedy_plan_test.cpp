@@ -170,6 +170,23 @@ TEST_F(IdlePlan, APhysicalFunctionWithVirtualOnesIsRefused) {
   EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("virtual functions")));
 }
 
+TEST_F(IdlePlan, AVirtualFunctionIsReboundWithoutItsSiblings) {
+  function().physical_function = "0000:8a:01.0";
+  function().iommu_group = 42;
+  auto sibling = gpu("0000:8a:00.1");
+  sibling.physical_function = "0000:8a:01.0";
+  sibling.iommu_group = 43;
+  auto physical = gpu("0000:8a:01.0");
+  physical.driver = "nvidia";
+  physical.virtual_functions = {"0000:8a:00.0", "0000:8a:00.1"};
+  physical.iommu_group = 44;
+  snapshot_.pci_functions.push_back(sibling);
+  snapshot_.pci_functions.push_back(physical);
+  const auto it = plan();
+  EXPECT_THAT(it.devices, ElementsAre("0000:8a:00.0"));
+  EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);
+}
+
 TEST_F(IdlePlan, AVirtualFunctionIsNotRemoved) {
   function().physical_function = "0000:8a:01.0";
   options_.action = "remove-rescan";

@@ -18,33 +18,34 @@ struct KernelAdvice {
   NodeKind object;
   std::string_view name;
   std::string_view risk;
-  std::string_view blocked_by;  // empty: nothing
+  bool by_release;  // vmleak carries it out
 };
 
 constexpr std::array kKernelAdvice = std::to_array<KernelAdvice>({
     {NodeKind::kVfioDevice, "reboot: only that gives a device back whose reference leaked", "high",
-     ""},
+     false},
     {NodeKind::kVfioGroup,
      "unbind the group's devices from their vfio driver, remove them from the PCI bus and rescan",
-     "medium", "vmleak does not carry this out yet"},
+     "medium", true},
     {NodeKind::kVfioContainer,
      "unbind the devices from their vfio driver, remove them from the PCI bus and rescan", "medium",
-     "vmleak does not carry this out yet"},
+     true},
     {NodeKind::kKvm, "nothing to do at once: it keeps kernel memory only; a reboot gives it back",
-     "high", ""},
+     "high", false},
     {NodeKind::kMm, "reboot: only that gives back an address space whose reference leaked", "high",
-     ""},
+     false},
 });
 
-std::vector<std::string> blocked(std::string_view by) {
-  return by.empty() ? std::vector<std::string>{} : std::vector<std::string>{std::string(by)};
+const KernelAdvice* find_advice(NodeKind object) {
+  const auto* row = std::find_if(kKernelAdvice.begin(), kKernelAdvice.end(),
+                                 [object](const auto& entry) { return entry.object == object; });
+  return row == kKernelAdvice.end() ? nullptr : row;
 }
 
 Remedy advise_kernel(NodeKind object) {
-  const auto* row = std::find_if(kKernelAdvice.begin(), kKernelAdvice.end(),
-                                 [object](const auto& entry) { return entry.object == object; });
-  if (row == kKernelAdvice.end()) return advise_reboot("it");
-  return {std::string(row->name), std::string(row->risk), false, blocked(row->blocked_by), ""};
+  const auto* row = find_advice(object);
+  if (row == nullptr) return advise_reboot("it");
+  return {std::string(row->name), std::string(row->risk), false, {}, ""};
 }
 
 // Where a holder keeps it: "fd 18 (/dev/vhost-net)".
@@ -71,6 +72,27 @@ Remedy advise_holder(const Graph& graph, const Cause& cause, NodeIndex task) {
 Remedy advise_reboot(std::string_view what) {
   return {
       fmt::format("reboot when it suits: only that gives {} back", what), "high", false, {}, ""};
+}
+
+void add_release_commands(Finding& finding) {
+  const auto& devices = finding.impact.devices;
+  const auto command = "vmleak release " + (devices.empty() ? finding.id : devices.front());
+  const auto kind = node_kind_from(finding.object.kind);
+  const auto* row = kind ? find_advice(*kind) : nullptr;
+  if (finding.verdict == Verdict::kLeaked && row != nullptr && row->by_release &&
+      !devices.empty()) {
+    for (auto& remedy : finding.remedies) {
+      if (remedy.name == row->name) remedy.command = command;
+    }
+  }
+  const bool by_process =
+      std::any_of(finding.holders.begin(), finding.holders.end(), [](const HolderChain& holder) {
+        return !holder.chain.empty() && holder.chain.back().kind == to_string(NodeKind::kProcess);
+      });
+  if (finding.verdict == Verdict::kHeld && by_process) {
+    finding.remedies.push_back(
+        {"or end what holds it", "medium", false, {}, command + " --action close-holder"});
+  }
 }
 
 std::vector<Remedy> advise(const Sample& sample, const Cause& cause, Verdict verdict) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "audit/finding_id.h"
+#include "audit/remedies.h"
 #include "audit/verdict.h"
 
 namespace vmleak {
@@ -46,6 +47,9 @@ std::vector<Finding> apply_rules(const AuditContext& context) {
     for (auto& finding : findings) finding.verdict = Verdict::kInconclusive;
   }
   assign_ids(findings, context);
+  for (auto& finding : findings) {
+    if (finding.rule == kRules.front().name) add_release_commands(finding);
+  }
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
     return a.verdict != b.verdict && worst(a.verdict, b.verdict) == a.verdict;
   });

@@ -21,11 +21,14 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-bool belongs_with(const PciFunction& a, const PciFunction& b) {
-  return a.address == b.address || pci_slot(a.address) == pci_slot(b.address) ||
-         (a.iommu_group >= 0 && a.iommu_group == b.iommu_group) ||
-         a.physical_function == b.address || b.physical_function == a.address ||
-         (!a.physical_function.empty() && a.physical_function == b.physical_function);
+// What is done to `member` is done to `other` as well.  A virtual function comes
+// and goes by itself; with its physical one go all virtual ones, which may have
+// addresses in its slot.
+bool takes_along(const PciFunction& member, const PciFunction& other) {
+  if (member.iommu_group >= 0 && member.iommu_group == other.iommu_group) return true;
+  if (!member.physical_function.empty()) return false;
+  if (!other.physical_function.empty()) return other.physical_function == member.address;
+  return pci_slot(member.address) == pci_slot(other.address);
 }
 
 std::vector<const PciFunction*> unit_of(const Snapshot& snapshot, const ReleaseTarget& target) {
@@ -39,7 +42,7 @@ std::vector<const PciFunction*> unit_of(const Snapshot& snapshot, const ReleaseT
     for (const auto& function : all) {
       if (unit.contains(&function)) continue;
       grew = std::any_of(unit.begin(), unit.end(),
-                         [&](const auto* other) { return belongs_with(*other, function); });
+                         [&](const auto* other) { return takes_along(*other, function); });
       if (grew) {
         unit.insert(&function);
         break;

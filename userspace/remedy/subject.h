@@ -25,8 +25,8 @@ enum class Situation {
   kOnHostDriver,  // nothing to give back
 };
 
-// A target with all that has to be looked at before it is touched: IOMMU
-// group, functions of the same device, physical function with its virtual ones.
+// A target with all that is touched along with it: IOMMU group, functions of the
+// same device, of a physical function all virtual ones.
 struct Subject {
   Subject(const Snapshot& from, const AuditReport& with, const ReleaseTarget& what,
           const PlanOptions& how);
