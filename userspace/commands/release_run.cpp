@@ -165,6 +165,7 @@ class ReleaseRun {
     outcome_.run.outcome = released ? kRunReleased : kRunNotReleased;
     outcome_.run.detail = released ? "" : fmt::format("not so: {}: {}", failed->text, failed->why);
     outcome_.left = findings_about(planned_.plan, after->report);
+    outcome_.stays = findings_that_stay(planned_.plan, after->report);
   }
 
   // Whom a blocked step waits for: the audit has it.

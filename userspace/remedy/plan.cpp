@@ -94,9 +94,9 @@ Plan plan_action(const Subject& subject, const Action& action) {
   if (!consent.empty()) plan.blocked_by.push_back(consent);
   const auto& target = subject.target.text;
   if (sound) {
-    if (!consent.empty()) {
-      plan.next.push_back(fmt::format("vmleak release {} --action {}", target, action.name));
-    }
+    plan.next.push_back(consent.empty()
+                            ? fmt::format("vmleak release {} --plan {} --yes", target, plan.id)
+                            : fmt::format("vmleak release {} --action {}", target, action.name));
   } else if (subject.situation == Situation::kHeld || subject.situation == Situation::kDeviceHeld) {
     if (action.kind != ActionKind::kCloseHolder) {
       plan.next.push_back(fmt::format("vmleak release {} --action close-holder", target));

@@ -121,6 +121,17 @@ std::vector<Finding> findings_about(const Plan& plan, const AuditReport& report)
   return out;
 }
 
+std::vector<Finding> findings_that_stay(const Plan& plan, const AuditReport& report) {
+  std::vector<Finding> out;
+  if (plan.devices.empty()) return out;
+  for (const auto& finding : report.findings) {
+    const bool of_vfio = finding.object.kind == to_string(NodeKind::kModule) &&
+                         finding.object.id.starts_with("vfio");
+    if (of_vfio && !concerns(plan, finding)) out.push_back(finding);
+  }
+  return out;
+}
+
 std::vector<Precondition> verify_release(const Plan& plan, const Snapshot& after,
                                          const AuditReport& report) {
   return Verifier(plan, after, report).run();

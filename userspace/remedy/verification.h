@@ -15,6 +15,10 @@ namespace vmleak {
 std::vector<Precondition> verify_release(const Plan& plan, const Snapshot& after,
                                          const AuditReport& report);
 
+// What a leak in the kernel keeps for good, also when the device is free again:
+// a leaked file is still a reference on its module.
+std::vector<Finding> findings_that_stay(const Plan& plan, const AuditReport& report);
+
 // The findings of a report that are about what a plan is to give back.
 std::vector<Finding> findings_about(const Plan& plan, const AuditReport& report);
 

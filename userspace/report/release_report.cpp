@@ -128,6 +128,13 @@ std::string release_text(const Plan& plan, const ReleaseOutcome& outcome, const 
       }
     }
   }
+  first = true;
+  for (const auto& finding : outcome.stays) {
+    page.row(first ? "Stays" : "",
+             fmt::format("{} {}: {}; it hinders no device, and a reboot ends it",
+                         to_string(finding.verdict), finding.id, finding.summary));
+    first = false;
+  }
   page.row("Journal", "vmleak journal " + run.start.run);
   append_list(page, "Next", next_after(plan, outcome));
   return page.text();
@@ -139,6 +146,9 @@ std::string release_json(const Plan& plan, const ReleaseOutcome& outcome) {
   auto left = Json::array();
   for (const auto& finding : outcome.left) left.push_back(finding_json(finding));
   run["findings"] = std::move(left);
+  auto stays = Json::array();
+  for (const auto& finding : outcome.stays) stays.push_back(finding_json(finding));
+  run["stays"] = std::move(stays);
   run["next"] = next_after(plan, outcome);
   return dump_document({{"schema", "vmleak.release/1"},
                         {"target", plan.target},

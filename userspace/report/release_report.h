@@ -22,6 +22,7 @@ struct ReleaseOutcome {
   JournalRun run;                          // with an outcome
   std::vector<Precondition> verification;  // empty when it did not get that far
   std::vector<Finding> left;               // about the target, by an audit afterwards
+  std::vector<Finding> stays;              // what only a reboot gives back, and harms no device
 };
 
 std::string release_text(const Plan& plan, const ReleaseOutcome& outcome, const TextStyle& style);
