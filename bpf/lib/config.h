@@ -17,8 +17,10 @@ const volatile __u64 vm_list_address __weak = 0;
 #define VFIO_CANDIDATES 8
 const volatile __u64 vfio_addresses[VFIO_CANDIDATES] __weak = {};
 
-#define CLOSING_RANGES 12
-const volatile struct vmleak_closing_range closing_ranges[CLOSING_RANGES] __weak = {};
+/* stack_range_count of them are filled. */
+#define STACK_RANGES 64
+const volatile struct vmleak_stack_range stack_ranges[STACK_RANGES] __weak = {};
+const volatile __u32 stack_range_count __weak = 0;
 
 /* ____fput(): what a file queues to a task to be put later. */
 const volatile __u64 fput_work_address __weak = 0;

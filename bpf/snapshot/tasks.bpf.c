@@ -11,29 +11,40 @@
 #define XARRAY_STEPS 16384
 #define XARRAY_SLOTS 64 /* XA_CHUNK_SIZE */
 
-/* Global: the verifier looks at it once, not for every frame of a stack. */
-__noinline __u32 closing_function(__u64 address)
+/* What function_at() adds to an enum vmleak_closing. */
+#define DEVICE_CALL 0x100
+
+/*
+ * What the function at an address says about its task.
+ * Global: the verifier looks at it once, not for every frame of a stack.
+ */
+__noinline __u32 function_at(__u64 address)
 {
-	for (int i = 0; i < CLOSING_RANGES; i++) {
-		if (address >= closing_ranges[i].start && address < closing_ranges[i].end)
-			return closing_ranges[i].closing;
+	for (__u32 i = 0; i < STACK_RANGES && i < stack_range_count; i++) {
+		if (address >= stack_ranges[i].start && address < stack_ranges[i].end)
+			return stack_ranges[i].closing |
+			       (stack_ranges[i].device_call ? DEVICE_CALL : 0);
 	}
 	return VMLEAK_CLOSING_NONE;
 }
 
 struct stack_walk {
 	__u32 closing;
+	__u32 in_device_call;
 };
 
 static long step_frame(__u32 index, struct stack_walk *walk)
 {
 	struct vmleak_task_record *record;
-	__u32 zero = 0, closing;
+	__u32 zero = 0, found, closing;
 
 	record = bpf_map_lookup_elem(&task_scratch, &zero);
 	if (!record || index >= VMLEAK_STACK_DEPTH)
 		return 1;
-	closing = closing_function(record->stack[index]);
+	found = function_at(record->stack[index]);
+	if (found & DEVICE_CALL)
+		walk->in_device_call = 1;
+	closing = found & ~DEVICE_CALL;
 	if (closing > walk->closing) /* kvm_destroy_vm says more than the __fput below it */
 		walk->closing = closing;
 	return 0;
@@ -65,7 +76,7 @@ static __always_inline __u32 running__closing(struct task_struct *task, __u32 fl
 	if (flags & PF_WQ_WORKER) {
 		kthread = BPF_CORE_READ(task, worker_private);
 		worker = BPF_CORE_READ(kthread, data);
-		return closing_function((__u64)BPF_CORE_READ(worker, current_func));
+		return function_at((__u64)BPF_CORE_READ(worker, current_func)) & ~DEVICE_CALL;
 	}
 	return !(flags & PF_KTHREAD) && may_close(call) ? VMLEAK_CLOSING_UNKNOWN
 							: VMLEAK_CLOSING_NONE;
@@ -267,10 +278,11 @@ int iter__tasks(struct bpf_iter__task *ctx)
 	record->stack_depth = stack_bytes > 0 ? (__u32)stack_bytes / sizeof(__u64) : 0;
 	bpf_loop(record->stack_depth, step_frame, &stack, 0);
 	record->closing = stack.closing;
+	record->in_device_call = stack.in_device_call;
 	if (!record->stack_depth && record->on_cpu)
 		record->closing = running__closing(task, record->flags, record->syscall);
 
-	if (!record->closing && !record->dumps_core &&
+	if (!record->closing && !record->in_device_call && !record->dumps_core &&
 	    !((record->flags & PF_EXITING) && !record->exit_state) && !is_watched(record->mm) &&
 	    !is_watched(record->table) && !is_watched(record->tgid))
 		return 0;

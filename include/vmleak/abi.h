@@ -190,7 +190,7 @@ struct vmleak_task_record {
 	__u32 dumps_core;
 	__u32 closing; /* enum vmleak_closing of the innermost match */
 	__u32 stack_depth;
-	__u32 pad;
+	__u32 in_device_call; /* one of its functions binds, removes or resets devices */
 	char comm[VMLEAK_COMM_LEN];
 	__u64 stack[VMLEAK_STACK_DEPTH]; /* stack_depth of them are sent */
 };
@@ -204,12 +204,12 @@ enum vmleak_closing {
 	VMLEAK_CLOSING_DESTROY_VM,
 };
 
-/* Text of one of those functions, [start, end). */
-struct vmleak_closing_range {
+/* Text of a function that says what a task with it on its stack is doing, [start, end). */
+struct vmleak_stack_range {
 	__u64 start;
 	__u64 end;
-	__u32 closing; /* enum vmleak_closing */
-	__u32 pad;
+	__u32 closing;	   /* enum vmleak_closing */
+	__u32 device_call; /* 1: it binds, removes or resets devices */
 };
 
 struct vmleak_vfio_group_record {
@@ -342,7 +342,7 @@ VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_record) == 112, "kvm_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_mm_record) == 56, "mm_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK_DEPTH,
 		     "task_record");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_closing_range) == 24, "closing_range");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_stack_range) == 24, "stack_range");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_group_record) == 72, "vfio_group_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_device_record) == 128, "vfio_device_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_container_record) == 64, "vfio_container_record");

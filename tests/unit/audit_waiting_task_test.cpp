@@ -64,6 +64,23 @@ TEST(BlockedRemoval, ThatHoldsTheRescanLockBlocksTheHost) {
   EXPECT_THAT(evidence(finding, "blocked removal"), HasSubstr("bash 349"));
 }
 
+TEST(BlockedRemoval, BlocksTheHostAlsoWhenARemovalQueuesBehindIt) {
+  TestHost host;
+  host.vm_with_device(4711, 42, kDevice);
+  auto book = host.book();
+  auto behind = removing();
+  behind.wait = KernelWait::kDeviceLock;
+  behind.tid = behind.pid = 349;
+  behind.stack[0] = "device_release_driver_internal";
+  book.waiting_tasks = {unbinding(), behind};
+  const auto finding = only_finding(audit(settled(book)));
+  EXPECT_THAT(finding.impact.text, HasSubstr("all hot-plug of PCI devices on this host waits"));
+  EXPECT_THAT(evidence(finding, "blocked removal"),
+              HasSubstr("bash 349 (state D) waits for another"));
+  book.waiting_tasks = {behind};  // nobody waits for the VM: it comes to an end
+  EXPECT_EQ(audit(settled(book)).verdict, Verdict::kClean);
+}
+
 TEST(BlockedRemoval, IsPartOfTheFindingAboutAGoneUser) {
   TestHost host;
   const auto vm = host.vm_with_device(4711, 42, kDevice);

@@ -96,6 +96,18 @@ TEST_F(PciFunctions, AreThoseThatVmsHaveToDoWith) {
       ElementsAre("0000:8a:00.0", "0000:8a:00.1", "0000:8b:00.0", "0000:8c:00.0", "0000:8d:00.0"));
 }
 
+TEST_F(PciFunctions, AreReadAlsoWhileTheirDeviceIsLocked) {
+  add("0000:8a:00.0", "", "");
+  // Whoever reads this now does not come back.
+  tree.file("/sys/bus/pci/devices/0000:8a:00.0/driver_override", "vfio-pci\n");
+  PciNames names;
+  const auto functions = read_pci_functions(tree.root(), {}, 0, names, {"0000:8a:00.0"});
+  ASSERT_TRUE(functions);
+  ASSERT_EQ(functions->size(), 1U);
+  EXPECT_EQ(functions->front().driver_override, "");
+  EXPECT_EQ(functions->front().vendor, 0x10de);
+}
+
 TEST_F(PciFunctions, AreReadWhole) {
   add("0000:8a:00.0", "vfio-pci", "42");
   tree.file("/etc/modprobe.d/vfio.conf", "options vfio-pci ids=10de:20b0\n")

@@ -101,8 +101,9 @@ std::vector<Finding> find_blocked_removals(const AuditContext& context,
     }
     finding.summary = fmt::format("removal of {} hangs until its user closes it: {}",
                                   device_text(task), describe(task));
-    finding.impact.text = blocks_all_pci(task) ? "all hot-plug of PCI devices on this host waits"
-                                               : "the device can't be bound, unbound or reset";
+    finding.impact.text = blocks_all_pci(context.now(), task.device)
+                              ? "all hot-plug of PCI devices on this host waits"
+                              : "the device can't be bound, unbound or reset";
     finding.remedies.push_back({"stop its user, or wait until it stops", "medium", false, {}, ""});
     findings.push_back(std::move(finding));
   }

@@ -155,6 +155,7 @@ Book build_book(const KernelRecords& records, const BookOptions& options) {
   parts.add_vhost();
   parts.add_tasks();
   parts.add_closing_tasks();
+  parts.add_waiting_tasks();
   parts.add_module_programs();
   return std::move(parts).finish();
 }

@@ -33,6 +33,7 @@ class BookParts {
   void add_vhost();
   void add_tasks();
   void add_closing_tasks();
+  void add_waiting_tasks();
   void add_module_programs();
 
   Book finish() &&;
@@ -59,6 +60,8 @@ class BookParts {
   void add_file_descriptors();
   void add_ring_submitters();
   void add_system_calls();
+  [[nodiscard]] std::vector<std::string> function_names(
+      const std::vector<std::uint64_t>& stack) const;
 
   const KernelRecords& records_;
   const BookOptions& options_;

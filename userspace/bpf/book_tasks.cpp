@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bpf/book_parts.h"
+#include "bpf/wait_table.h"
 
 namespace vmleak {
 namespace {
@@ -158,12 +159,36 @@ void BookParts::add_closing_tasks() {
     closing.state = std::string(1, state_of(task));
     closing.reason = closing_reason(task);
     closing.kernel_thread = (task.flags & kKernelThread) != 0;
-    for (const auto address : stack) {
-      closing.stack.push_back(options_.describe_function ? options_.describe_function(address)
-                                                         : std::string("?"));
-    }
+    closing.stack = function_names(stack);
     book_.closing_tasks.push_back(std::move(closing));
   }
+}
+
+// Which device it is about, only its own files tell; see host/waiting_tasks.h.
+void BookParts::add_waiting_tasks() {
+  for (const auto& [task, stack] : records_.tasks) {
+    if (task.tgid == records_.own_tgid || task.in_device_call == 0 || task.exit_state != 0)
+      continue;
+    WaitingTask waiting;
+    waiting.stack = function_names(stack);
+    const auto wait = wait_of(waiting.stack);
+    if (!wait) continue;
+    waiting.wait = *wait;
+    waiting.tid = task.tid;
+    waiting.pid = task.tgid;
+    waiting.comm = task.comm;
+    waiting.state = std::string(1, state_of(task));
+    book_.waiting_tasks.push_back(std::move(waiting));
+  }
+}
+
+std::vector<std::string> BookParts::function_names(const std::vector<std::uint64_t>& stack) const {
+  std::vector<std::string> names;
+  for (const auto address : stack) {
+    names.push_back(options_.describe_function ? options_.describe_function(address)
+                                               : std::string("?"));
+  }
+  return names;
 }
 
 }  // namespace vmleak

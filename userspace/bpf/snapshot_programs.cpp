@@ -126,12 +126,13 @@ void set_addresses(snapshot_bpf& skeleton, const KernelAddresses& addresses) {
   std::copy_n(addresses.vfio.begin(),
               std::min(addresses.vfio.size(), std::size(rodata.vfio_addresses)),
               std::begin(rodata.vfio_addresses));
-  const auto ranges = std::min(addresses.closing.size(), std::size(rodata.closing_ranges));
+  const auto& functions = addresses.stack_functions;
+  const auto ranges = std::min(functions.size(), std::size(rodata.stack_ranges));
   for (std::size_t i = 0; i < ranges; ++i) {
-    rodata.closing_ranges[i].start = addresses.closing[i].start;
-    rodata.closing_ranges[i].end = addresses.closing[i].end;
-    rodata.closing_ranges[i].closing = addresses.closing[i].closing;
+    rodata.stack_ranges[i] = {functions[i].start, functions[i].end, functions[i].closing,
+                              functions[i].device_call};
   }
+  rodata.stack_range_count = static_cast<std::uint32_t>(ranges);
 }
 
 }  // namespace

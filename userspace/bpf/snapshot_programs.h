@@ -24,8 +24,9 @@ struct KernelAddresses {
     std::uint64_t start = 0;
     std::uint64_t end = 0;
     vmleak_closing closing = VMLEAK_CLOSING_NONE;
+    bool device_call = false;
   };
-  std::vector<Range> closing;
+  std::vector<Range> stack_functions;  // what they say about a task that is in them
 
   std::vector<std::pair<std::uint64_t, vmleak_file_type>> operations;
 

@@ -11,9 +11,12 @@
 #include <string>
 #include <unordered_map>
 
+#include "commands/removals.h"
+#include "host/host_info.h"
 #include "host/iommu_groups.h"
 #include "host/modules.h"
 #include "host/process.h"
+#include "host/waiting_tasks.h"
 
 namespace vmleak {
 namespace {
@@ -170,6 +173,12 @@ void add_modules(const HostRoot& root, Book& book) {
 void add_host_facts(const HostRoot& root, std::chrono::milliseconds deadline,
                     const std::function<bool()>& interrupted, PciNames& pci_names, Book& book) {
   add_processes(root, deadline, interrupted, book);
+  if (!book.waiting_tasks.empty()) {
+    book.waiting_tasks =
+        find_waited_devices(root, std::move(book.waiting_tasks), read_host_info(root).boot_time_ns,
+                            deadline, interrupted, book.losses);
+    end_registrations(book);
+  }
   add_pci_names(root, pci_names, book);
   add_image_paths(root, book);
   add_modules(root, book);

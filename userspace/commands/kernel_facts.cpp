@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "bpf/file_type_table.h"
+#include "bpf/wait_table.h"
 #include "commands/collect.h"
 #include "host/host_info.h"
 #include "host/kallsyms.h"
@@ -64,6 +65,7 @@ std::vector<std::string_view> wanted_symbols() {
   std::vector<std::string_view> names = {kVmList,    kVfio,       kFputWork,
                                          kKvmVmFops, kVmxDestroy, kAssignContainer};
   for (const auto& row : kClosingFunctions) names.push_back(row.name);
+  for (const auto& row : wait_table()) names.push_back(row.function);
   for (const auto& row : kParts) names.push_back(row.function);
   for (const auto& row : file_type_table()) {
     if (!row.function.empty()) names.push_back(row.function);
@@ -158,7 +160,14 @@ Result<KernelFacts> read_kernel_facts(const HostRoot& root,
   for (const auto& row : kClosingFunctions) {
     for (const auto& symbol : symbols->find(row.name)) {
       const auto end = symbols->function_end(symbol.address);
-      facts.addresses.closing.push_back({symbol.address, end, row.closing});
+      facts.addresses.stack_functions.push_back({symbol.address, end, row.closing});
+    }
+  }
+  for (const auto& row : wait_table()) {
+    for (const auto& symbol : symbols->find(row.function)) {
+      facts.addresses.stack_functions.push_back({symbol.address,
+                                                 symbols->function_end(symbol.address),
+                                                 VMLEAK_CLOSING_NONE, /*device_call=*/true});
     }
   }
   for (const auto& row : file_type_table()) {

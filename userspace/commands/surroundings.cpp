@@ -50,9 +50,9 @@ json records_work(const HostRoot& root, std::uint64_t since_ns) {
 }
 
 json pci_work(const HostRoot& root, const std::set<std::string>& named, std::uint64_t boot_ns,
-              bool host_uses) {
+              const std::set<std::string>& locked, bool host_uses) {
   PciNames names;
-  auto functions = read_pci_functions(root, named, boot_ns, names);
+  auto functions = read_pci_functions(root, named, boot_ns, names, locked);
   if (!functions) return failure(functions.error());
   if (host_uses) HostUses(root, system_probes()).add_to(*functions);
   return {{"functions", pci_functions_to_json(*functions)}};
@@ -69,6 +69,17 @@ std::set<std::string> named_functions(const Management& management) {
   add(management.past_runs);
   named.erase("");
   return named;
+}
+
+// Devices that a task in the kernel is busy with, or hangs over.
+std::set<std::string> locked_functions(const std::vector<Book>& samples) {
+  std::set<std::string> locked;
+  if (samples.empty()) return locked;
+  for (const auto& task : samples.back().waiting_tasks) {
+    if (task.wait != KernelWait::kPciRescanLock) locked.insert(task.device);
+  }
+  locked.erase("");
+  return locked;
 }
 
 Loss loss(std::string what) { return {std::move(what), 1, {NodeKind::kVfioDevice}}; }
@@ -178,9 +189,10 @@ void Surroundings::add_pci_functions(Snapshot& snapshot) {
   }
   auto named = named_functions(snapshot.management);
   named.insert(options_.functions.begin(), options_.functions.end());
+  const auto locked = locked_functions(snapshot.samples);
   const auto boot_ns = snapshot.host.boot_time_ns;
   auto background = Background::start("PCI functions", kPciDeadline, [&] {
-    return pci_work(root_, named, boot_ns, options_.host_uses);
+    return pci_work(root_, named, boot_ns, locked, options_.host_uses);
   });
   const auto reply = background.answer(options_.interrupted);
   Result<std::vector<PciFunction>> functions =
@@ -192,6 +204,10 @@ void Surroundings::add_pci_functions(Snapshot& snapshot) {
     set_family(snapshot,
                missing(kPci, FamilyState::kMissing, kWithoutPci, functions.error().message));
     return;
+  }
+  for (const auto& address : locked) {
+    snapshot.management.losses.push_back(loss(fmt::format(
+        "read driver_override of {}: a task in the kernel has locked the device", address)));
   }
   snapshot.pci_functions = std::move(*functions);
   set_family(snapshot, {std::string(kPci), FamilyState::kAttached, "sysfs, kernel log", ""});

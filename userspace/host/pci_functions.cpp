@@ -24,8 +24,8 @@ bool is_parking_driver(std::string_view driver) {
 // One function's directory in sysfs.
 class Directory {
  public:
-  Directory(const HostRoot& root, const std::string& address)
-      : root_(root), path_(fmt::format("{}/{}", kDevices, address)) {}
+  Directory(const HostRoot& root, const std::string& address, bool locked)
+      : root_(root), path_(fmt::format("{}/{}", kDevices, address)), locked_(locked) {}
 
   [[nodiscard]] std::string value(std::string_view name) const {
     auto text = root_.read_value(fmt::format("{}/{}", path_, name));
@@ -44,7 +44,9 @@ class Directory {
     auto names = root_.list(path_);
     return names ? *std::move(names) : std::vector<std::string>();
   }
+  // Reading it takes the device's lock (until v6.12 at least).
   [[nodiscard]] std::string driver_override() const {
+    if (locked_) return {};
     auto text = value("driver_override");
     return text == "(null)" ? std::string() : text;
   }
@@ -59,6 +61,7 @@ class Directory {
  private:
   const HostRoot& root_;
   std::string path_;
+  bool locked_;
 };
 
 // What decides whether a function is of interest.
@@ -71,13 +74,15 @@ struct Place {
 
 std::vector<std::string> find_wanted(const HostRoot& root,
                                      const std::vector<std::string>& addresses,
-                                     const std::set<std::string>& named) {
+                                     const std::set<std::string>& named,
+                                     const std::set<std::string>& locked) {
   std::map<std::string, Place> places;
   std::set<std::string> companions;  // slots, groups and physical functions of wanted ones
   for (const auto& address : addresses) {
-    const Directory directory(root, address);
+    const bool is_locked = locked.contains(address);
+    const Directory directory(root, address, is_locked);
     Place place{std::string(pci_slot(address)), directory.target("iommu_group"),
-                directory.target("physfn"), named.contains(address)};
+                directory.target("physfn"), is_locked || named.contains(address)};
     if (place.physical.empty()) place.physical = address;
     place.wanted = place.wanted || is_parking_driver(directory.target("driver")) ||
                    !directory.driver_override().empty();
@@ -151,20 +156,21 @@ void add_messages(const std::vector<DeviceMessage>& messages, std::uint64_t boot
 
 Result<std::vector<PciFunction>> read_pci_functions(const HostRoot& root,
                                                     const std::set<std::string>& named,
-                                                    std::uint64_t boot_time_ns, PciNames& names) {
+                                                    std::uint64_t boot_time_ns, PciNames& names,
+                                                    const std::set<std::string>& locked) {
   std::vector<PciFunction> functions;
   const auto addresses = root.list(kDevices);
   if (!addresses) {
     if (is_gone(addresses.error())) return functions;
     return addresses.error();
   }
-  const auto wanted = find_wanted(root, *addresses, named);
+  const auto wanted = find_wanted(root, *addresses, named, locked);
   if (wanted.empty()) return functions;
   const ParkingRules parking(root);
   const auto messages = read_device_messages(root);
   ModuleAliases aliases;
   for (const auto& address : wanted) {
-    const Directory directory(root, address);
+    const Directory directory(root, address, locked.contains(address));
     auto function = read_function(directory, address);
     if (function.vendor == 0) continue;  // removed meanwhile
     function.name = names.name(function.vendor, function.device);

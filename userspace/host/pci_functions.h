@@ -17,8 +17,11 @@ namespace vmleak {
 // a physical function with one of these; by address.  From /sys/bus/pci, the
 // host's configuration and the kernel's log.  `boot_time_ns` (CLOCK_REALTIME)
 // turns the log's times into times of day.  None on a host without PCI.
+// Of a function in `locked` the driver override is not read: its device's lock
+// is held, and whoever reads it waits for that.
 Result<std::vector<PciFunction>> read_pci_functions(const HostRoot& root,
                                                     const std::set<std::string>& named,
-                                                    std::uint64_t boot_time_ns, PciNames& names);
+                                                    std::uint64_t boot_time_ns, PciNames& names,
+                                                    const std::set<std::string>& locked = {});
 
 }  // namespace vmleak

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "host/helper_process.h"
+#include "host/helper_chain.h"
 #include "host/process.h"
 #include "host/process_stat.h"
 #include "host/text.h"
@@ -13,12 +13,8 @@
 namespace vmleak {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// How long one process may keep the others waiting.  Reading takes well below
-// a millisecond, also with a thousand threads on a busy host.
-constexpr milliseconds kPatience{1000};
 // QEMU command lines have 5 to 20 KiB.
 constexpr std::size_t kCommandLineRead = 256 << 10;
 
@@ -103,38 +99,6 @@ Result<ProcessTexts> texts_from_answer(std::string_view message) {
                                                std::make_move_iterator(parts.end()))};
 }
 
-// Asks one helper after the other: whoever hangs keeps its helper.
-class HelperChain {
- public:
-  HelperChain(HostRoot root, Clock::time_point end, const std::function<bool()>& interrupted)
-      : root_(std::move(root)), end_(end), interrupted_(interrupted) {}
-
-  Result<std::string> ask(std::string_view what, std::int64_t pid) {
-    const auto left = std::chrono::duration_cast<milliseconds>(end_ - Clock::now());
-    if (left <= milliseconds::zero()) {
-      return Error{fmt::format("read /proc/{}: no time left for it", pid), ETIMEDOUT};
-    }
-    if (!helper_ || !helper_->alive()) {
-      auto started = HelperProcess::start("reading /proc",
-                                          answer_requests([root = root_](std::string_view request) {
-                                            return answer(root, request);
-                                          }));
-      if (!started) return started.error();
-      helper_ = *std::move(started);
-    }
-    auto reply =
-        helper_->ask(fmt::format("{} {}", what, pid), std::min(left, kPatience), interrupted_);
-    if (!reply) return wrap(fmt::format("read /proc/{}", pid), reply.error());
-    return reply;
-  }
-
- private:
-  HostRoot root_;
-  Clock::time_point end_;
-  const std::function<bool()>& interrupted_;
-  std::optional<HelperProcess> helper_;
-};
-
 Loss process_loss(std::string what) { return {std::move(what), 1, {NodeKind::kProcess}}; }
 
 HostProcess only_pid(std::int64_t pid) {
@@ -157,10 +121,17 @@ Result<HostProcess> read_process(const HostRoot& root, std::int64_t pid) {
 ProcessBatch read_processes(const HostRoot& root, std::span<const std::int64_t> pids,
                             milliseconds deadline, const std::function<bool()>& interrupted) {
   ProcessBatch batch;
-  HelperChain helpers(root, Clock::now() + deadline, interrupted);
+  HelperChain helpers(
+      "reading /proc", [&root](std::string_view request) { return answer(root, request); },
+      HelperChain::Clock::now() + deadline, interrupted);
+  const auto ask = [&helpers](std::string_view what, std::int64_t pid) -> Result<std::string> {
+    auto reply = helpers.ask(fmt::format("{} {}", what, pid));
+    if (!reply) return wrap(fmt::format("read /proc/{}", pid), reply.error());
+    return reply;
+  };
   for (const std::int64_t pid : pids) {
     if (interrupted && interrupted()) break;
-    const auto reply = helpers.ask(kAskTexts, pid);
+    const auto reply = ask(kAskTexts, pid);
     auto texts = reply ? texts_from_answer(*reply) : Result<ProcessTexts>(reply.error());
     if (!texts && is_gone(texts.error())) continue;
     if (!texts) {
@@ -171,7 +142,7 @@ ProcessBatch read_processes(const HostRoot& root, std::span<const std::int64_t> 
     const auto leader = parse_task_stat(texts->stat);
     // Kernel threads have no command line.
     if (leader && (leader->flags & kPfKthread) == 0) {
-      auto cmdline = helpers.ask(kAskCommandLine, pid);
+      auto cmdline = ask(kAskCommandLine, pid);
       if (cmdline) {
         texts->cmdline = *std::move(cmdline);
       } else {

@@ -33,7 +33,10 @@
  * Task work runs newest first and an exit closes descriptors in ascending order, so give this
  * device a high number.
  *
- * wake: end both stalls.
+ * pci-stall BDF probe|remove|reset: the PCI driver of this module, vmleak_test_pci, blocks in D
+ * state when it is given that device, when it is taken from it, or when the device is reset.
+ *
+ * wake: end all stalls.
  *
  * Reading the device lists what is held, oldest first: "ID KIND TARGET", TARGET as it was written.
  * A stalled task ignores SIGKILL; only "wake" frees it.  Unloading gives everything back.
@@ -53,6 +56,7 @@
 #include <linux/wait.h>
 
 #include "references.h"
+#include "stalls.h"
 
 #define COMMAND_SIZE 128
 #define TARGET_SIZE 64
@@ -135,34 +139,28 @@ static int put_one(unsigned int id) {
 
 /* ---- stalls ---- */
 
-/* Where a task may be made to block.  An empty prefix stalls nobody. */
-struct stall {
-  wait_queue_head_t queue;
-  char prefix[TASK_COMM_LEN];
-};
+static struct stall flush_stall = STALL(flush_stall);
+static struct stall release_stall = STALL(release_stall);
 
-static struct stall flush_stall = {.queue = __WAIT_QUEUE_HEAD_INITIALIZER(flush_stall.queue)};
-static struct stall release_stall = {.queue = __WAIT_QUEUE_HEAD_INITIALIZER(release_stall.queue)};
-
-static bool is_stalled(const struct stall *stall) {
+static bool is_stalled(const struct stall *stall, const char *name) {
   size_t length = strlen(stall->prefix);
 
-  return length && !strncmp(current->comm, stall->prefix, length);
+  return length && !strncmp(name, stall->prefix, length);
 }
 
 /* wait_event() waits in D state: neither signals nor the exit that brought us here can cut it
  * short. */
-static void wait_while_stalled(struct stall *stall) {
-  wait_event(stall->queue, !is_stalled(stall));
+void wait_while_stalled(struct stall *stall, const char *name) {
+  wait_event(stall->queue, !is_stalled(stall, name));
 }
 
-static int start_stall(struct stall *stall, const char *prefix) {
+int start_stall(struct stall *stall, const char *prefix) {
   if (!*prefix || strlen(prefix) >= sizeof(stall->prefix)) return -EINVAL;
   strscpy(stall->prefix, prefix, sizeof(stall->prefix));
   return 0;
 }
 
-static void end_stall(struct stall *stall) {
+void end_stall(struct stall *stall) {
   stall->prefix[0] = '\0';
   wake_up_all(&stall->queue);
 }
@@ -187,9 +185,11 @@ static int run_command(const char *name, const char *argument) {
   if (!strcmp(name, "vfio_device-at-unbind")) return race_with_unbind(argument);
   if (!strcmp(name, "stall-flush")) return start_stall(&flush_stall, argument);
   if (!strcmp(name, "stall-release")) return start_stall(&release_stall, argument);
+  if (!strcmp(name, "pci-stall")) return start_pci_stall(argument);
   if (!strcmp(name, "wake") && !*argument) {
     end_stall(&flush_stall);
     end_stall(&release_stall);
+    end_pci_stalls();
     return 0;
   }
   return -EINVAL;
@@ -226,12 +226,12 @@ static int leak_open(struct inode *inode, struct file *file) {
 }
 
 static int leak_flush(struct file *file, fl_owner_t owner) {
-  if (current->flags & PF_EXITING) wait_while_stalled(&flush_stall);
+  if (current->flags & PF_EXITING) wait_while_stalled(&flush_stall, current->comm);
   return 0;
 }
 
 static int leak_release(struct inode *inode, struct file *file) {
-  wait_while_stalled(&release_stall);
+  wait_while_stalled(&release_stall, current->comm);
   return single_release(inode, file);
 }
 
@@ -255,19 +255,26 @@ static int __init leak_init(void) {
   int error = unbind_race_init();
 
   if (error) return error;
+  error = register_stalling_driver();
+  if (error) goto no_driver;
   error = misc_register(&leak_device);
-  if (error)
-    unbind_race_exit();
-  else
-    pr_warn(
-        "TEST MODULE loaded: it leaks kernel references on purpose, this kernel can't be trusted "
-        "any more\n");
+  if (error) goto no_device;
+  pr_warn(
+      "TEST MODULE loaded: it leaks kernel references on purpose, this kernel can't be trusted "
+      "any more\n");
+  return 0;
+
+no_device:
+  unregister_stalling_driver();
+no_driver:
+  unbind_race_exit();
   return error;
 }
 
 /* An open device pins the module, so nobody is stalled any more when this runs. */
 static void __exit leak_exit(void) {
   misc_deregister(&leak_device);
+  unregister_stalling_driver();
   unbind_race_exit();
   put_all();
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/actors.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "support/check.h"
 #include "support/kvm_vm.h"
 #include "support/process_files.h"
 #include "support/vfio_user.h"
@@ -37,6 +41,17 @@ std::unique_ptr<ChildProcess> cast_holder(pid_t pid, int fd) {
   return std::make_unique<ChildProcess>("holder", [pid, fd](const Stage& stage) {
     const auto file = grab_fd(pid, fd);
     stage.pause(file.get());
+  });
+}
+
+std::unique_ptr<ChildProcess> cast_writer(std::string_view name, const std::string& path,
+                                          const std::string& text) {
+  return std::make_unique<ChildProcess>(name, [&path, &text](const Stage& stage) {
+    const FileDescriptor file(check(::open(path.c_str(), O_WRONLY | O_CLOEXEC), "open " + path));
+    // The test's strings may be gone when it goes on.
+    const std::string written = text;
+    stage.pause();
+    check(::write(file.get(), written.data(), written.size()), "write");
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "support/child_process.h"
 #include "support/pci_device.h"
@@ -22,5 +23,10 @@ std::unique_ptr<ChildProcess> cast_passthrough_vmm(const PciDevice& device);
 
 // A process that keeps a file of another one open and does nothing else.
 std::unique_ptr<ChildProcess> cast_holder(pid_t pid, int fd);
+
+// A process that writes a text to a file of sysfs once it is resumed, in one
+// write(2), and ends.
+std::unique_ptr<ChildProcess> cast_writer(std::string_view name, const std::string& path,
+                                          const std::string& text);
 
 }  // namespace vmleak::scenarios

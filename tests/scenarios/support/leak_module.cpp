@@ -73,6 +73,10 @@ void LeakModule::stall_release(std::string_view comm) const {
   command(fmt::format("stall-release {}", comm));
 }
 
+void LeakModule::stall_pci(const std::string& pci_address, std::string_view stage) const {
+  command(fmt::format("pci-stall {} {}", pci_address, stage));
+}
+
 void LeakModule::wake() const { command("wake"); }
 
 void LeakModule::command(const std::string& text) {

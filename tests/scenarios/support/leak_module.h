@@ -33,6 +33,10 @@ class LeakModule {
   // device: in exit, or in its final release.
   void stall_exit(std::string_view comm) const;
   void stall_release(std::string_view comm) const;
+  // The module's PCI driver blocks when the device is given to it ("probe"),
+  // taken from it ("remove"), or reset ("reset").
+  static constexpr const char* kPciDriver = "vmleak_test_pci";
+  void stall_pci(const std::string& pci_address, std::string_view stage) const;
   void wake() const;
 
  private:

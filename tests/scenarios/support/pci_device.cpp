@@ -68,12 +68,18 @@ void PciDevice::bind(const std::string& wanted) const {
   const auto device = sysfs(address_);
   if (driver() == wanted) return;
   if (!driver().empty()) write_to(device / "driver" / "unbind", address_);
-  // A line without a name takes the override back.
-  write_to(device / "driver_override", wanted + "\n");
+  override_driver(wanted);
   if (wanted.empty()) return;
   write_to("/sys/bus/pci/drivers_probe", address_);
   if (driver() != wanted) fail("bind {} to {}: it is bound to '{}'", address_, wanted, driver());
 }
+
+void PciDevice::override_driver(const std::string& driver) const {
+  // A line without a name takes the override back.
+  write_to(sysfs(address_) / "driver_override", driver + "\n");
+}
+
+std::string PciDevice::sysfs_file(const std::string& name) const { return sysfs(address_) / name; }
 
 bool rescan_ends_within(std::chrono::seconds patience) {
   ChildProcess scan("rescan", [](const Stage& stage) {

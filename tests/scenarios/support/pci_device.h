@@ -31,6 +31,11 @@ class PciDevice {
   [[nodiscard]] bool exists() const;
 
   void bind(const std::string& driver) const;
+  // Writes driver_override alone; an empty name takes it back.
+  void override_driver(const std::string& driver) const;
+
+  // "/sys/bus/pci/devices/ADDRESS/NAME"
+  [[nodiscard]] std::string sysfs_file(const std::string& name) const;
 
  private:
   std::string address_;
