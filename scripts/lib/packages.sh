@@ -22,5 +22,7 @@ readonly lab_packages=(
 # scripts/package, and the tests of what it makes.
 readonly package_packages=(dpkg-dev file gzip)
 readonly package_test_packages=(lintian debootstrap)
+# scripts/fuzz: libFuzzer and the sanitizers of clang.
+readonly fuzz_packages=(clang libclang-rt-14-dev)
 # scripts/bench: what it compares with.
 readonly bench_packages=(lsof util-linux-extra)

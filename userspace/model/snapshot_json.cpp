@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "model/json_document.h"
+
 namespace vmleak {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KvmFacts, creator_pid, stats_id, debugfs_name, mm, vcpus,
@@ -216,8 +218,9 @@ json snapshot_to_json(const Snapshot& snapshot) {
 }
 
 Result<Snapshot> snapshot_from_text(std::string_view text) {
-  const auto document = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (document.is_discarded()) return Error{"not a JSON document"};
+  const auto parsed = parse_json_document(text);
+  if (!parsed) return parsed.error();
+  const auto& document = *parsed;
   if (!document.is_object() || !document.contains("schema")) {
     return Error{"not a vmleak snapshot: it has no \"schema\""};
   }
