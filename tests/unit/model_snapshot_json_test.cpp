@@ -65,6 +65,7 @@ Book full_book() {
                              "/a/b",
                              "a.service",
                              "pod-uid",
+                             "default/web-1",
                              {"gpu-07", "5b1e0c2a", "qemu", "cgroup"}}),
       make_node(NodeKind::kKernelThread, "60", kernel_thread_facts()),
       make_node(NodeKind::kIoUring, "1", IoUringFacts{8}),

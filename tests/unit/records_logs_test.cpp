@@ -190,6 +190,14 @@ TEST(Records, ThatAreDamagedAreALoss) {
   ASSERT_EQ(records.losses.size(), 1U);
 }
 
+TEST(Records, CompressedInAnotherWayAreALoss) {
+  HostTree tree;
+  tree.file("/var/log/libvirt/qemu/a.log.1.xz", "x").file("/var/log/libvirt/qemu/a.log.2.zst", "x");
+  const auto records = read_records(tree.root(), kNewYear);
+  ASSERT_EQ(records.losses.size(), 2U);
+  EXPECT_THAT(records.losses[0].what, ::testing::HasSubstr("only gzip is understood"));
+}
+
 TEST(Records, AreNotMissedOnAHostWithoutVms) {
   HostTree tree;
   const auto records = read_records(tree.root(), kNewYear);

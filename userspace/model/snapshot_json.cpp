@@ -24,7 +24,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileFacts, path, device, inode, size_bytes, d
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OpenFileFacts, type, path, writable)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VmIdentity, name, uuid, vmm, source)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessFacts, pid, comm, state, exiting, threads, mm,
-                                   start_time_ns, command_line, cgroup, unit, pod, vm)
+                                   start_time_ns, command_line, cgroup, unit, pod, pod_name, vm)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoUringFacts, fixed_files)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counter, name, value, bound)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count, certain, detail)
