@@ -15,4 +15,4 @@ target_compile_options(
             -Wnon-virtual-dtor
             -Wimplicit-fallthrough
             # Wrong about std::optional at -O1 and -O2 (GCC bug 80635).
-            -Wno-maybe-uninitialized)
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

@@ -11,7 +11,7 @@ readonly build_packages=(
     libvirt-dev libpugixml-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev
 )
 # Tests that need nothing of the machine: scripts/test --quick.
-readonly test_packages=(libgtest-dev libgmock-dev clang-format shellcheck man-db bash-completion)
+readonly test_packages=(systemd-journal-remote libgtest-dev libgmock-dev clang-format shellcheck man-db bash-completion)
 # Tests with virtual machines on this machine's kernel.
 readonly host_test_packages=(qemu-system-x86 kmod procps)
 # scripts/lab, and the modules it builds.
@@ -23,5 +23,7 @@ readonly lab_packages=(
 # scripts/package, and the tests of what it makes.
 readonly package_packages=(dpkg-dev file gzip)
 readonly package_test_packages=(lintian debootstrap)
+# scripts/fuzz: libFuzzer and the sanitizers of clang.
+readonly fuzz_packages=(clang libclang-rt-14-dev)
 # scripts/bench: what it compares with.
 readonly bench_packages=(lsof util-linux-extra)

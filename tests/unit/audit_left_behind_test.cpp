@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "book_fixture.h"
+#include "model/record_source.h"
 
 namespace vmleak {
 namespace {
@@ -206,6 +209,46 @@ TEST_F(LeftBehind, BelongsToTheLastOfTwoDomains) {
   EXPECT_THAT(evidence(finding, "libvirt domain log"), HasSubstr("the last user counts"));
 }
 
+TEST_F(LeftBehind, IsNamedByTheMostTrustedRecordOfARun) {
+  run().host_devices[0].managed = true;
+  // The same run as all kinds of records tell it, with starts a little apart.
+  const auto domain_log = run();
+  management.past_runs.clear();
+  for (std::size_t i = kRecordSources.size(); i-- > 0;) {
+    auto record = domain_log;
+    record.source = kRecordSources[i];
+    record.where = "record " + std::to_string(i);
+    record.started_ns -= i * kSecond;  // the least trusted began first
+    management.past_runs.push_back(record);
+  }
+  for (const auto source : kRecordSources) {
+    EXPECT_EQ(only_finding(report()).owner->source, source);
+    // Whatever the order in which they began.
+    auto turned = management.past_runs;
+    for (auto& record : turned) record.started_ns = 2 * domain_log.started_ns - record.started_ns;
+    std::swap(turned, management.past_runs);
+    EXPECT_EQ(only_finding(report()).owner->source, source);
+    std::swap(turned, management.past_runs);
+    management.past_runs.pop_back();
+  }
+}
+
+TEST_F(LeftBehind, BelongsToTheLastRunHoweverLittleItsRecordIsTrusted) {
+  run().host_devices[0].managed = true;
+  run().source = kLinuxAudit;
+  auto later = run();
+  later.name = "gpu-08";
+  later.uuid = kOtherUuid;
+  later.source = kProxmox;
+  later.started_ns = run().ended_ns + 60 * kSecond;
+  later.ended_ns = later.started_ns + 60 * kSecond;
+  management.past_runs.push_back(later);
+  EXPECT_EQ(only_finding(report()).owner->name, "gpu-08");
+  // Another run of the same VM is not the same run.
+  run().uuid = kOtherUuid;
+  EXPECT_EQ(only_finding(report()).owner->source, "Proxmox");
+}
+
 TEST_F(LeftBehind, IsOneFindingWhenItIsHeldToo) {
   run().host_devices[0].managed = true;
   TestHost busy;
@@ -236,9 +279,18 @@ TEST_F(LeftBehind, NamesTheOwnerOfWhatIsLeaked) {
   by_pid.pid = finding.owner->pid;
   by_pid.host_devices.clear();
   management.past_runs.push_back(by_pid);
-  if (by_pid.pid != 0) {
-    EXPECT_EQ(only_finding(report()).owner->name, "gpu-09");
-  }
+  ASSERT_NE(by_pid.pid, 0);
+  EXPECT_EQ(only_finding(report()).owner->name, "gpu-09");
+  // machined knows the process, the domain's log more of the same run.
+  by_pid.source = kMachined;
+  management.past_runs.back() = by_pid;
+  by_pid.source = kLibvirtLog;
+  by_pid.pid = 0;
+  by_pid.where = "gpu-09.log";
+  management.past_runs.push_back(by_pid);
+  finding = only_finding(report());
+  EXPECT_EQ(finding.owner->source, kLibvirtLog);
+  EXPECT_THAT(evidence(finding, "libvirt domain log"), HasSubstr("gpu-09.log"));
   management.past_runs.clear();
   EXPECT_NE(only_finding(report()).owner->name, "gpu-07");
 }

@@ -91,12 +91,15 @@ TEST(ShellWords, AreUnquoted) {
 TEST(RecordTime, IsUtc) {
   EXPECT_EQ(parse_libvirt_time("2026-01-01 00:00:00.001+0000"), kNewYear + 1'000'000);
   for (const auto* wrong : {"", "2026-01-01 00:00:00.001+0100", "2026-01-01T00:00:00.001+0000",
-                            "2026-01-01 00:00:00.001", "2026-0x-01 00:00:00.001+0000"}) {
+                            "2026-01-01 00:00:00.001", "2026-0x-01 00:00:00.001+0000",
+                            "2026-02-30 00:00:00.001+0000", "2026-01-01 25:00:00.001+0000",
+                            // Before and after what fits.
+                            "1970-01-01 00:00:00.001+0000", "6026-01-01 00:00:00.001+0000"}) {
     EXPECT_FALSE(parse_libvirt_time(wrong)) << wrong;
   }
   EXPECT_EQ(parse_audit_time("audit(1767225600.001:77):"), kNewYear + 1'000'000);
-  for (const auto* wrong : {"", "audit()", "audit(1.1000:1)", "audit(99999999999999999999.0:1)",
-                            "audit(18446744073709551615.0:1)"}) {
+  for (const auto* wrong : {"", "audit()", "audit(0.0:1)", "audit(1.1000:1)",
+                            "audit(99999999999999999999.0:1)", "audit(18446744073709551615.0:1)"}) {
     EXPECT_FALSE(parse_audit_time(wrong)) << wrong;
   }
 }
@@ -185,6 +188,14 @@ TEST(Records, ThatAreDamagedAreALoss) {
   const auto records = read_records(tree.root(), kNewYear);
   EXPECT_THAT(records.runs, IsEmpty());
   ASSERT_EQ(records.losses.size(), 1U);
+}
+
+TEST(Records, CompressedInAnotherWayAreALoss) {
+  HostTree tree;
+  tree.file("/var/log/libvirt/qemu/a.log.1.xz", "x").file("/var/log/libvirt/qemu/a.log.2.zst", "x");
+  const auto records = read_records(tree.root(), kNewYear);
+  ASSERT_EQ(records.losses.size(), 2U);
+  EXPECT_THAT(records.losses[0].what, ::testing::HasSubstr("only gzip is understood"));
 }
 
 TEST(Records, AreNotMissedOnAHostWithoutVms) {

@@ -78,6 +78,12 @@ TEST(Journal, ATornLastLineIsSkippedAndSaid) {
   EXPECT_THAT(journal.problems, ElementsAre(HasSubstr("line 2 is cut short")));
 }
 
+TEST(Journal, HasWholeNumbersOnly) {
+  auto line = step_started(1);
+  line.replace(line.find("\"step\":1"), 8, "\"step\":1e30");
+  EXPECT_THAT(parse_journal_line(line).error().message, HasSubstr("not whole"));
+}
+
 TEST(Journal, ADamagedLineDoesNotHideTheOthers) {
   const auto journal = parse_journal(started() + "{\"schema\":\"other/1\"}\n\xff\n" + done(0));
   EXPECT_THAT(journal.records, SizeIs(3));

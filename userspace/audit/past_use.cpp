@@ -8,6 +8,7 @@
 
 #include "audit/parked.h"
 #include "audit/wording.h"
+#include "model/record_source.h"
 
 namespace vmleak {
 namespace {
@@ -33,6 +34,21 @@ bool same_vm(const PastRun& a, const PastRun& b) {
 bool same_vm(const PastRun& run, std::string_view name, std::string_view uuid) {
   if (!run.uuid.empty() && !uuid.empty()) return run.uuid == uuid;
   return !run.name.empty() && run.name == name;
+}
+
+// Two records of the same run.  Their starts differ: the log has one when QEMU
+// is about to start, the others when it is up.
+bool same_run(const PastRun& a, const PastRun& b) {
+  constexpr std::uint64_t kApart = 600'000'000'000;
+  const auto [first, last] = std::minmax(a.started_ns, b.started_ns);
+  const auto ended_before = [](const PastRun& one, const PastRun& other) {
+    return one.ended_ns != 0 && one.ended_ns < other.started_ns;
+  };
+  return same_vm(a, b) && last - first <= kApart && !ended_before(a, b) && !ended_before(b, a);
+}
+
+bool is_more_trusted(const PastRun& a, const PastRun& b) {
+  return record_rank(a.source) < record_rank(b.source);
 }
 
 // What another boot did with a device is over with that boot.
@@ -86,6 +102,7 @@ PastUse past_use(const AuditContext& context, std::string_view pci_address) {
     if (is_this(use.last)) {
       // The audit log knows the end, the domain's log the devices.
       use.managed = use.managed || is_managed(context, *run, pci_address);
+      if (same_run(*run, *use.last) && is_more_trusted(*run, *use.last)) use.last = run;
     } else if (std::none_of(use.earlier.begin(), use.earlier.end(), is_this)) {
       use.earlier.push_back(run);
     }
@@ -156,6 +173,27 @@ bool is_used_now(const AuditContext& context, const Sample& sample, std::string_
   return group != kNoNode && is_in_use(sample.graph, group);
 }
 
+namespace {
+
+// The last run with this PID, as the most trusted record has it: not all of
+// them have the PID.
+const PastRun* run_of_process(const AuditContext& context, std::int64_t pid) {
+  const auto& runs = context.snapshot.management.past_runs;
+  const PastRun* found = nullptr;
+  for (const auto& run : runs) {
+    if (pid == 0 || run.pid != pid || !in_this_boot(context, run)) continue;
+    if (found == nullptr || run.started_ns > found->started_ns) found = &run;
+  }
+  const PastRun* best = found;
+  for (const auto& run : runs) {
+    const bool same = best != nullptr && in_this_boot(context, run) && same_run(run, *found);
+    if (same && is_more_trusted(run, *best)) best = &run;
+  }
+  return best;
+}
+
+}  // namespace
+
 Owner owner_from(const AuditContext& context, const PastRun& run) {
   Owner owner{run.name, run.uuid, OwnerState::kGone, run.source, run.pid};
   const auto& domains = context.snapshot.management.domains;
@@ -173,11 +211,7 @@ std::optional<Owner> named_by_records(const AuditContext& context, std::optional
   const bool is_named = owner && (owner->state == OwnerState::kRunning || !owner->uuid.empty());
   if (is_named) return owner;
   const auto pid = owner ? owner->pid : 0;
-  const PastRun* found = nullptr;
-  for (const auto& run : context.snapshot.management.past_runs) {
-    if (pid == 0 || run.pid != pid || !in_this_boot(context, run)) continue;
-    if (found == nullptr || run.started_ns > found->started_ns) found = &run;
-  }
+  const PastRun* found = run_of_process(context, pid);
   for (const auto& address : pci_addresses) {
     if (found != nullptr) break;
     const auto use = past_use(context, address);

@@ -85,7 +85,8 @@ class Properties {
     add("uuid", facts.vm.uuid);
     add("VMM", facts.vm.vmm);
     add("unit", facts.unit);
-    add("pod", facts.pod);
+    add("pod", facts.pod_name);
+    add("pod UID", facts.pod);
     add("cgroup", facts.cgroup);
   }
   void operator()(const IoUringFacts& facts) { add_number("fixed files", facts.fixed_files); }

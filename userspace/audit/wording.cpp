@@ -76,7 +76,9 @@ std::string process_text(const Node& process) {
   const auto& facts = facts_of<ProcessFacts>(process);
   auto text = fmt::format("{} {}", facts.comm.empty() ? process.name : facts.comm, facts.pid);
   if (!facts.vm.name.empty()) return text + fmt::format(" (domain {})", facts.vm.name);
-  if (!facts.pod.empty()) return text + fmt::format(" (pod {})", facts.pod);
+  if (!facts.pod.empty()) {
+    return text + fmt::format(" (pod {})", facts.pod_name.empty() ? facts.pod : facts.pod_name);
+  }
   if (!facts.unit.empty()) return text + fmt::format(" (unit {})", facts.unit);
   return text;
 }

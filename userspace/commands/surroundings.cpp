@@ -2,9 +2,12 @@
 #include "commands/surroundings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <variant>
 
 #include "host/host_uses.h"
 #include "host/pci_functions.h"
@@ -44,9 +47,12 @@ json libvirt_work(const std::string& uri) {
 json records_work(const HostRoot& root, std::uint64_t since_ns) {
   auto records = read_records(root, since_ns);
   Management management;
+  management.domains = std::move(records.domains);
   management.past_runs = std::move(records.runs);
   management.losses = std::move(records.losses);
-  return {{"management", management_to_json(management)}};
+  return {{"management", management_to_json(management)},
+          {"pods", records.pods},
+          {"sources", records.sources}};
 }
 
 json pci_work(const HostRoot& root, const std::set<std::string>& named, std::uint64_t boot_ns,
@@ -80,6 +86,24 @@ std::set<std::string> locked_functions(const std::vector<Book>& samples) {
   }
   locked.erase("");
   return locked;
+}
+
+using PodNames = std::map<std::string, std::string>;
+
+// A control group has only the UID of a pod.
+void name_pods(Snapshot& snapshot, const PodNames& names) {
+  if (names.empty()) return;
+  for (auto& book : snapshot.samples) {
+    for (auto& node : book.nodes) {
+      auto* facts = std::get_if<ProcessFacts>(&node.facts);
+      const auto found = facts == nullptr ? names.end() : names.find(facts->pod);
+      if (found != names.end()) facts->pod_name = found->second;
+    }
+  }
+}
+
+std::string sources_text(const std::vector<std::string>& sources) {
+  return sources.empty() ? "none on this host" : fmt::format("{}", fmt::join(sources, ", "));
 }
 
 Loss loss(std::string what) { return {std::move(what), 1, {NodeKind::kVfioDevice}}; }
@@ -177,9 +201,13 @@ void Surroundings::add_records(Snapshot& snapshot) {
     return;
   }
   snapshot.management.past_runs = std::move(management->past_runs);
+  for (auto& domain : management->domains) {
+    snapshot.management.domains.push_back(std::move(domain));
+  }
   for (auto& lost : management->losses) snapshot.management.losses.push_back(std::move(lost));
-  set_family(snapshot, {std::string(kRecords), FamilyState::kAttached,
-                        "Linux audit log, libvirt domain logs", ""});
+  name_pods(snapshot, (*reply)["pods"].get<PodNames>());
+  const auto sources = (*reply)["sources"].get<std::vector<std::string>>();
+  set_family(snapshot, {std::string(kRecords), FamilyState::kAttached, sources_text(sources), ""});
 }
 
 void Surroundings::add_pci_functions(Snapshot& snapshot) {

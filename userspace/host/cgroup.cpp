@@ -27,20 +27,6 @@ constexpr std::array kMachineForms{
 };
 constexpr std::array<std::string_view, 2> kMachineDrivers{"qemu-", "ch-"};
 
-// The name in "qemu-1-gpu-07"; empty when it has another form.
-std::string_view domain_name(std::string_view machine) {
-  for (const auto driver : kMachineDrivers) {
-    // A session daemon puts the user's name in front: "alice-qemu-1-gpu".
-    const auto at = machine.find(driver);
-    if (at == std::string_view::npos || (at != 0 && machine[at - 1] != '-')) continue;
-    std::string_view rest = machine.substr(at + driver.size());
-    const auto id_end = rest.find_first_not_of(kDigits);
-    if (id_end == 0 || id_end == std::string_view::npos || rest[id_end] != '-') continue;
-    return rest.substr(id_end + 1);
-  }
-  return {};
-}
-
 std::string machine_name(std::string_view component) {
   for (const auto& form : kMachineForms) {
     if (component.size() <= form.prefix.size() + form.suffix.size() ||
@@ -50,21 +36,13 @@ std::string machine_name(std::string_view component) {
     component.remove_prefix(form.prefix.size());
     component.remove_suffix(form.suffix.size());
     const std::string machine = form.escaped ? systemd_unescape(component) : std::string(component);
-    return std::string(domain_name(machine));
+    return std::string(machine_domain(machine));
   }
   return {};
 }
 
 bool is_hexadecimal(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// A UUID, or the 32 digits that static pods have.
-bool is_pod_uid(std::string_view uid) {
-  const auto digits =
-      static_cast<std::size_t>(std::count_if(uid.begin(), uid.end(), is_hexadecimal));
-  const auto dashes = static_cast<std::size_t>(std::count(uid.begin(), uid.end(), '-'));
-  return digits == 32 && (dashes == 0 || dashes == 4) && uid.size() == digits + dashes;
 }
 
 // "pod5b1e...", or "kubepods-burstable-pod5b1e0c2a_....slice": the systemd
@@ -109,6 +87,26 @@ std::pair<int, std::size_t> preference(const Line& line) {
 }
 
 }  // namespace
+
+std::string_view machine_domain(std::string_view machine) {
+  for (const auto driver : kMachineDrivers) {
+    // A session daemon puts the user's name in front: "alice-qemu-1-gpu".
+    const auto at = machine.find(driver);
+    if (at == std::string_view::npos || (at != 0 && machine[at - 1] != '-')) continue;
+    std::string_view rest = machine.substr(at + driver.size());
+    const auto id_end = rest.find_first_not_of(kDigits);
+    if (id_end == 0 || id_end == std::string_view::npos || rest[id_end] != '-') continue;
+    return rest.substr(id_end + 1);
+  }
+  return {};
+}
+
+bool is_pod_uid(std::string_view uid) {
+  const auto digits =
+      static_cast<std::size_t>(std::count_if(uid.begin(), uid.end(), is_hexadecimal));
+  const auto dashes = static_cast<std::size_t>(std::count(uid.begin(), uid.end(), '-'));
+  return digits == 32 && (dashes == 0 || dashes == 4) && uid.size() == digits + dashes;
+}
 
 std::string systemd_unescape(std::string_view name) {
   std::string plain;

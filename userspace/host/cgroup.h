@@ -22,4 +22,11 @@ CgroupFacts parse_cgroup(std::string_view text);
 // "qemu\x2d1\x2dgpu" -> "qemu-1-gpu": how systemd writes names of units.
 std::string systemd_unescape(std::string_view name);
 
+// The domain in "qemu-1-gpu-07", as CgroupFacts::machine has it; empty when it
+// is no VM's name of libvirt's.
+std::string_view machine_domain(std::string_view machine);
+
+// A UUID, or the 32 digits that static pods of Kubernetes have.
+bool is_pod_uid(std::string_view uid);
+
 }  // namespace vmleak

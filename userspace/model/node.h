@@ -123,8 +123,9 @@ struct ProcessFacts {
   std::uint64_t start_time_ns = 0;  // since boot
   std::string command_line;         // arguments joined by spaces, cut at 4096 bytes
   std::string cgroup;
-  std::string unit;  // systemd unit, e.g. "spdk.service"
-  std::string pod;   // Kubernetes pod UID
+  std::string unit;      // systemd unit, e.g. "spdk.service"
+  std::string pod;       // Kubernetes pod UID
+  std::string pod_name;  // "default/web-1"; empty when unknown
   VmIdentity vm;
 };
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "model/json_document.h"
+
 namespace vmleak {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KvmFacts, creator_pid, stats_id, debugfs_name, mm, vcpus,
@@ -22,7 +24,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileFacts, path, device, inode, size_bytes, d
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(OpenFileFacts, type, path, writable)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VmIdentity, name, uuid, vmm, source)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessFacts, pid, comm, state, exiting, threads, mm,
-                                   start_time_ns, command_line, cgroup, unit, pod, vm)
+                                   start_time_ns, command_line, cgroup, unit, pod, pod_name, vm)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoUringFacts, fixed_files)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counter, name, value, bound)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count, certain, detail)
@@ -216,8 +218,9 @@ json snapshot_to_json(const Snapshot& snapshot) {
 }
 
 Result<Snapshot> snapshot_from_text(std::string_view text) {
-  const auto document = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (document.is_discarded()) return Error{"not a JSON document"};
+  const auto parsed = parse_json_document(text);
+  if (!parsed) return parsed.error();
+  const auto& document = *parsed;
   if (!document.is_object() || !document.contains("schema")) {
     return Error{"not a vmleak snapshot: it has no \"schema\""};
   }

@@ -7,6 +7,7 @@
 
 #include "base/pci_address.h"
 #include "host/text.h"
+#include "model/record_source.h"
 #include "records/time.h"
 
 namespace vmleak {
@@ -94,7 +95,7 @@ class Reader {
       PastRun run;
       run.name = value_of(fields, "vm");
       run.uuid = uuid;
-      run.source = "Linux audit log";
+      run.source = kLinuxAudit;
       run.where = where_;
       run.pid = to_number<std::int64_t>(value_of(fields, "vm-pid")).value_or(0);
       run.started_ns = time;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "host/text.h"
+#include "model/record_source.h"
 #include "records/qemu_arguments.h"
 #include "records/time.h"
 
@@ -51,7 +52,7 @@ std::vector<PastRun> parse_libvirt_log(std::string_view text, const std::string&
       }
       PastRun run;
       run.name = name;
-      run.source = "libvirt domain log";
+      run.source = kLibvirtLog;
       run.where = where;
       run.started_ns = entry->time_ns;
       runs.push_back(std::move(run));

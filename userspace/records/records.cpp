@@ -1,122 +1,170 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "records/records.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <functional>
 #include <string>
 
-#include "host/text.h"
+#include "model/record_source.h"
 #include "records/audit_log.h"
-#include "records/gzip.h"
 #include "records/libvirt_log.h"
+#include "records/log_file.h"
+#include "records/pods.h"
+#include "records/proxmox.h"
+#include "records/systemd_journal.h"
 
 namespace vmleak {
 namespace {
 
-constexpr std::size_t kFileBytes = std::size_t{4} << 20;
 constexpr std::size_t kAllBytes = std::size_t{64} << 20;
-constexpr std::uint64_t kSecond = 1'000'000'000;
+// Where the launcher of a KubeVirt pod runs.
+constexpr std::string_view kLauncherContainer = "compute";
 
-std::vector<PastRun> parse_audit(std::string_view text, const std::string& /*name*/,
-                                 const std::string& where) {
-  return parse_audit_log(text, where);
+using Parse = std::function<std::vector<PastRun>(std::string_view text, const LogFile& file)>;
+
+struct Log {
+  LogFile file;
+  std::string_view source;
+  Parse parse;
+};
+
+std::vector<PastRun> parse_audit(std::string_view text, const LogFile& file) {
+  return parse_audit_log(text, file.path);
 }
 
-// Where a kind of record is, in order of trust.
-struct Source {
+std::vector<PastRun> parse_domain_log(std::string_view text, const LogFile& file) {
+  return parse_libvirt_log(text, file.name, file.path);
+}
+
+// Where a kind of log is.
+struct Place {
+  std::string_view source;
   std::string_view directory;
   std::string_view mark;  // what its file names contain
-  std::vector<PastRun> (*parse)(std::string_view text, const std::string& name,
-                                const std::string& where);
+  std::vector<PastRun> (*parse)(std::string_view text, const LogFile& file);
 };
 
-constexpr std::array kSources{
-    Source{"/var/log/audit", "audit.log", parse_audit},
-    Source{"/var/log/libvirt/qemu", ".log", parse_libvirt_log},
+constexpr std::array kPlaces{
+    Place{kLinuxAudit, "/var/log/audit", "audit.log", parse_audit},
+    Place{kLibvirtLog, "/var/log/libvirt/qemu", ".log", parse_domain_log},
 };
 
-struct File {
-  const Source* source = nullptr;
-  std::string path;
-  std::string name;  // "gpu-07" of "gpu-07.log.1.gz"
-  FileDescriptor fd;
-  std::size_t size = 0;
-  std::uint64_t changed_ns = 0;
-};
+class Reader {
+ public:
+  Reader(const HostRoot& root, std::uint64_t since_ns) : root_(root), since_ns_(since_ns) {}
 
-// Logs are regular files; anything else in their place is left alone.
-std::vector<File> find_files(const HostRoot& root, const Source& source, std::uint64_t since_ns) {
-  std::vector<File> files;
-  const auto directory = root.open(source.directory, O_RDONLY | O_DIRECTORY);
-  if (!directory) return files;
-  const auto names = list_directory(directory->get());
-  if (!names) return files;
-  for (const auto& name : *names) {
-    const auto mark = name.find(source.mark);
-    if (mark == std::string::npos) continue;
-    FileDescriptor fd(
-        ::openat(directory->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    struct stat status {};
-    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    const auto changed = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * kSecond +
-                         static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
-    if (changed < since_ns) continue;
-    files.push_back({&source, fmt::format("{}/{}", source.directory, name), name.substr(0, mark),
-                     std::move(fd), static_cast<std::size_t>(status.st_size), changed});
+  void add_logs() {
+    for (const auto& place : kPlaces) {
+      for (auto& file : find_logs(root_, place.directory, place.mark, since_ns_)) {
+        logs_.push_back({std::move(file), place.source, place.parse});
+      }
+    }
   }
-  return files;
-}
 
-Result<std::string> read_tail(const File& file) {
-  if (file.size > kFileBytes && !file.path.ends_with(".gz")) {
-    ::lseek(file.fd.get(), static_cast<off_t>(file.size - kFileBytes), SEEK_SET);
+  void add_pods() {
+    for (const auto& pod : read_pods(root_)) {
+      has(kKubernetes);
+      records_.pods[pod.uid] = pod.text();
+      const auto domain = launcher_domain(pod);
+      if (domain.empty()) continue;
+      const auto directory =
+          fmt::format("{}/{}_{}_{}/{}", kPodLogs, pod.space, pod.name, pod.uid, kLauncherContainer);
+      for (auto& file : find_logs(root_, directory, ".log", since_ns_)) {
+        logs_.push_back(
+            {std::move(file), kKubernetes, [domain](std::string_view text, const LogFile& log) {
+               return parse_launcher_log(text, domain, log.path);
+             }});
+      }
+    }
   }
-  auto text = read_all(file.fd.get(), kFileBytes);
-  if (!text) return wrap("read " + file.path, text.error());
-  if (!file.path.ends_with(".gz")) return text;
-  auto plain = gunzip(*text, kFileBytes);
-  if (!plain) return wrap("read " + file.path, plain.error());
-  return plain;
-}
+
+  // The newest first, until it is enough.
+  void read_logs() {
+    std::stable_sort(logs_.begin(), logs_.end(), [](const Log& a, const Log& b) {
+      return a.file.changed_ns > b.file.changed_ns;
+    });
+    std::size_t bytes = 0;
+    std::int64_t skipped = 0;
+    for (const auto& log : logs_) {
+      has(log.source);
+      if (bytes > kAllBytes) {
+        ++skipped;
+        continue;
+      }
+      const auto text = read_log(log.file);
+      if (!text) {
+        lose(text.error().message);
+        continue;
+      }
+      bytes += text->size();
+      add(log.parse(*text, log.file));
+    }
+    if (skipped != 0) lose("logs of VMs: more than 64 MiB, the oldest were not read", skipped);
+  }
+
+  void add_machines() {
+    auto messages = read_machine_messages(root_);
+    if (messages) {
+      if (!messages->empty()) has(kMachined);
+      add(machine_runs(*std::move(messages)));
+    } else if (!is_gone(messages.error())) {
+      lose(messages.error().message);
+    }
+  }
+
+  void add_proxmox() {
+    auto answer = read_proxmox(root_);
+    if (answer.present) has(kProxmox);
+    records_.domains = std::move(answer.domains);
+    add(std::move(answer.runs));
+  }
+
+  Records take() {
+    name_machines(records_.runs);
+    auto& sources = records_.sources;
+    std::sort(sources.begin(), sources.end(),
+              [](const auto& a, const auto& b) { return record_rank(a) < record_rank(b); });
+    return std::move(records_);
+  }
+
+ private:
+  void has(std::string_view source) {
+    auto& sources = records_.sources;
+    if (std::find(sources.begin(), sources.end(), source) == sources.end()) {
+      sources.emplace_back(source);
+    }
+  }
+
+  void lose(const std::string& what, std::int64_t count = 1) {
+    records_.losses.push_back({what, count, {NodeKind::kVfioDevice}});
+  }
+
+  void add(std::vector<PastRun> runs) {
+    for (auto& run : runs) {
+      if (run.ended_ns == 0 || run.ended_ns >= since_ns_) records_.runs.push_back(std::move(run));
+    }
+  }
+
+  const HostRoot& root_;
+  std::uint64_t since_ns_;
+  std::vector<Log> logs_;
+  Records records_;
+};
 
 }  // namespace
 
 Records read_records(const HostRoot& root, std::uint64_t since_ns) {
-  std::vector<File> files;
-  for (const auto& source : kSources) {
-    for (auto& file : find_files(root, source, since_ns)) files.push_back(std::move(file));
-  }
-  std::stable_sort(files.begin(), files.end(),
-                   [](const File& a, const File& b) { return a.changed_ns > b.changed_ns; });
-  Records records;
-  std::size_t bytes = 0;
-  std::int64_t skipped = 0;
-  for (const auto& file : files) {
-    if (bytes > kAllBytes) {
-      ++skipped;
-      continue;
-    }
-    auto text = read_tail(file);
-    if (!text) {
-      records.losses.push_back({text.error().message, 1, {NodeKind::kVfioDevice}});
-      continue;
-    }
-    bytes += text->size();
-    for (auto& run : file.source->parse(*text, file.name, file.path)) {
-      if (run.ended_ns == 0 || run.ended_ns >= since_ns) records.runs.push_back(std::move(run));
-    }
-  }
-  if (skipped != 0) {
-    records.losses.push_back({"logs of VMs: more than 64 MiB, the oldest were not read",
-                              skipped,
-                              {NodeKind::kVfioDevice}});
-  }
-  return records;
+  Reader reader(root, since_ns);
+  reader.add_logs();
+  reader.add_pods();
+  reader.read_logs();
+  reader.add_machines();
+  reader.add_proxmox();
+  return reader.take();
 }
 
 }  // namespace vmleak

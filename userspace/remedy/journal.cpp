@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/json_document.h"
 #include "model/names.h"
 
 namespace vmleak {
@@ -85,8 +86,10 @@ std::string journal_line(const JournalRecord& record) {
 }
 
 Result<JournalRecord> parse_journal_line(std::string_view line) {
+  const auto document = parse_json_document(line);
+  if (!document) return document.error();
   try {
-    return read_record(json::parse(line));
+    return read_record(*document);
   } catch (const json::exception& error) {
     return Error{error.what()};
   }

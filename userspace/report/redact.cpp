@@ -51,6 +51,7 @@ class FieldRedactor {
     vm.name = names_.of("name", vm.name);
     vm.uuid = names_.of("uuid", vm.uuid);
     facts.pod = names_.of("pod", facts.pod);
+    facts.pod_name = names_.of("pod", facts.pod_name);
     facts.unit = names_.of("unit", facts.unit);
     facts.cgroup = names_.of("cgroup", facts.cgroup);
     const auto& line = facts.command_line;
