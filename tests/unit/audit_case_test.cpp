@@ -81,8 +81,7 @@ TEST(DeadVm, KeptByADescriptorElsewhereIsHeld) {
   EXPECT_EQ(finding.owner->pid, 4711);
   EXPECT_EQ(finding.owner->state, OwnerState::kGone);
   ASSERT_EQ(finding.remedies.size(), 2U);
-  EXPECT_EQ(finding.remedies[1].command,
-            "vmleak release " + finding.id + " --action close-holder");
+  EXPECT_EQ(finding.remedies[1].command, "vmleak release " + finding.id + " --action close-holder");
   EXPECT_THAT(finding.remedies[0].name, HasSubstr("close it in backup 900"));
 }
 
