@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// Of a look; long enough for a device that is just being probed.
-constexpr std::chrono::seconds kLookDeadline{10};
+// Of a look.  It waits for the device's lock: one that takes longer is stuck.
+constexpr std::chrono::seconds kLookDeadline{5};
 // What a step that waits by itself may take beyond the deadline of a write.
 constexpr std::chrono::seconds kWaitAllowance{15};
 

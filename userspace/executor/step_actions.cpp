@@ -73,7 +73,15 @@ std::string presence_state(const Place& at, const PlanStep& step) {
              : "not there";
 }
 
+// The link to the driver goes when an unbind begins.  What ends with it is the
+// hold on the device's lock, which reading this attribute takes: it waits as
+// long as the driver's remove() does.
+void await_device_lock(const Place& at, const PlanStep& step) {
+  static_cast<void>(at.sysfs.read(device_path(step, "driver_override")));
+}
+
 bool has_no_driver(const Place& at, const PlanStep& step) {
+  await_device_lock(at, step);
   return is_there(at, step) && driver_of(at, step).empty();
 }
 
@@ -85,6 +93,7 @@ bool is_on_value_or_none(const Place& at, const PlanStep& step) {
 }
 
 bool is_on_value(const Place& at, const PlanStep& step) {
+  if (step.value.empty()) return has_no_driver(at, step);
   return is_there(at, step) && driver_of(at, step) == step.value;
 }
 
@@ -118,6 +127,7 @@ std::string must_be_on_value(const Place& at, const PlanStep& step) {
 // A removal under a driver that waits would stop all hot-plug of the host.
 std::string must_have_no_driver(const Place& at, const PlanStep& step) {
   if (auto why = must_be_there(at, step); !why.empty()) return why;
+  await_device_lock(at, step);
   const auto driver = driver_of(at, step);
   return driver.empty()
              ? ""

@@ -16,6 +16,7 @@
 
 #include "host/helper_message.h"
 #include "host/host_root.h"
+#include "host/text.h"
 
 namespace vmleak {
 namespace {
@@ -52,12 +53,28 @@ AbandonedHelpers& abandoned_helpers() {
 }
 
 std::string to_text(milliseconds time) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
-  return seconds == time ? fmt::format("{} s", seconds.count())
-                         : fmt::format("{} ms", time.count());
+  return time < std::chrono::seconds(1)
+             ? fmt::format("{} ms", time.count())
+             : fmt::format("{:.3g} s", static_cast<double>(time.count()) / 1000);
 }
 
-// "state D, in kvm_destroy_vm"; empty when nothing can be read.
+// "a < b < c", the innermost functions; empty when it can't be read.
+std::string kernel_stack(const HostRoot& host, pid_t pid) {
+  constexpr int kFrames = 6;
+  const auto text = host.read(fmt::format("/proc/{}/stack", pid));
+  std::string_view rest = text ? std::string_view(*text) : std::string_view();
+  std::string frames;
+  for (int i = 0; i < kFrames && !rest.empty(); ++i) {
+    auto line = next_part(rest, '\n');
+    next_word(line);  // the address, which is hidden
+    const auto function = line.substr(0, line.find('+'));
+    frames += fmt::format("{}{}", frames.empty() ? "" : " < ", trim(function));
+  }
+  return frames;
+}
+
+// "state D, in kvm_destroy_vm: kvm_destroy_vm < ..."; empty when nothing can be
+// read.
 std::string where_it_hangs(pid_t pid) {
   const HostRoot host;
   const auto stat = host.read(fmt::format("/proc/{}/stat", pid), 4096);
@@ -69,6 +86,7 @@ std::string where_it_hangs(pid_t pid) {
   }
   const auto wchan = host.read_value(fmt::format("/proc/{}/wchan", pid));
   if (wchan && !wchan->empty() && *wchan != "0") text += fmt::format(", in {}", *wchan);
+  if (const auto stack = kernel_stack(host, pid); !stack.empty()) text += ": " + stack;
   return text;
 }
 

@@ -24,6 +24,7 @@ constexpr std::array kKindLabels = std::to_array<std::pair<std::string_view, std
     {"kernel_thread", "kernel thread"},
     {"io_uring", "io_uring"},
     {"driver", "driver"},
+    {"pci_device", "PCI device"},
 });
 
 // UUIDs and ids are long; the first part is what people compare.

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <set>
+
 #include "report/journal_report.h"
 #include "report/json_parts.h"
 
@@ -115,17 +118,22 @@ std::string release_text(const Plan& plan, const ReleaseOutcome& outcome, const 
   page.title(plan.target, released ? Verdict::kClean : Verdict::kLeaked, upper(run.outcome));
   page.row("Plan", fmt::format("{}: {}, {} risk", plan.id, plan.action, to_string(plan.risk)));
   append_run_steps(page, run);
-  if (!run.detail.empty()) page.row("Why", run.detail);
+  // A step that failed says why.
+  const bool said = std::any_of(run.steps.begin(), run.steps.end(), [](const JournalStep& step) {
+    return step.started && !step.is_done();
+  });
+  if (!run.detail.empty() && !said) page.row("Why", run.detail);
   append_checks(page, "Verified", outcome.verification);
   bool first = true;
+  std::set<std::string> told;
   for (const auto& finding : outcome.left) {
     page.row(first ? "Left" : "",
              fmt::format("{} {}: {}", to_string(finding.verdict), finding.id, finding.summary));
     first = false;
     for (const auto& evidence : finding.evidence) {
-      if (evidence.source == "blocked removal" || evidence.source == "waiting task") {
-        page.row("", evidence.text);
-      }
+      const bool waits = evidence.source == "blocked removal" || evidence.source == "waiting task";
+      const bool is_new = finding.summary.find(evidence.text) == std::string::npos;
+      if (waits && is_new && told.insert(evidence.text).second) page.row("", evidence.text);
     }
   }
   first = true;
