@@ -7,6 +7,7 @@
 
 #include "libvirt/domain_state.h"
 #include "libvirt/domain_xml.h"
+#include "libvirt/node_device_xml.h"
 
 namespace vmleak {
 namespace {
@@ -92,6 +93,69 @@ TEST(DomainXml, MustBeThatOfADomain) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "<a>";
   EXPECT_FALSE(parse_domain_xml(deep));
+}
+
+// Where libvirt 9.0 has other ways to write the same.
+TEST(DomainXml, HasDisksAndInterfacesOfAllKinds) {
+  const auto domain = parse_domain_xml(R"(<domain><devices>
+    <disk type='network' device='disk'><source protocol='rbd' name='pool/gpu-07'/></disk>
+    <disk type='volume'><source pool='default' volume='gpu-07.qcow2'/></disk>
+    <disk type='dir'><source dir='/srv/floppy'/></disk>
+    <disk type='vhostuser'><source type='unix' path='/run/spdk/vhost.0'/></disk>
+    <disk type='file'><source file='/a'/><mirror type='file'><source file='/b'/></mirror></disk>
+    <disk type='file'><source file='/top'/><backingStore type='file'><source file='/base'/>
+      <backingStore type='block'><source dev='/dev/root'/></backingStore></backingStore></disk>
+    <disk type='nvme'><source type='pci' managed='yes' namespace='1'>
+      <address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source></disk>
+    <interface type='direct'><source dev='eth0' mode='bridge'/><target dev='macvtap0'/></interface>
+    <interface type='bridge'><target dev='vnet0'/></interface>
+    <interface type='hostdev' managed='yes'><driver name='vfio'/>
+      <source><address type='pci' domain='0x0' bus='0x3b' slot='0x02' function='0x1'/></source>
+    </interface>
+  </devices></domain>)");
+  ASSERT_TRUE(domain);
+  EXPECT_THAT(domain->disks,
+              ElementsAre("pool/gpu-07", "gpu-07.qcow2", "/srv/floppy", "/run/spdk/vhost.0", "/a",
+                          "/b", "/top", "/base", "/dev/root"));
+  EXPECT_THAT(domain->interfaces, ElementsAre("macvtap0", "vnet0"));
+  ASSERT_EQ(domain->host_devices.size(), 2U);
+  EXPECT_EQ(domain->host_devices[0].pci_address, "0000:01:00.0");
+  EXPECT_TRUE(domain->host_devices[0].managed);
+  EXPECT_EQ(domain->host_devices[1].pci_address, "0000:3b:02.1");
+}
+
+TEST(NodeDeviceXml, HasTheParentOfAMediatedDevice) {
+  const auto device = parse_mediated_device_xml(
+      "<device><name>mdev_c2</name><path>/sys/devices/pci0000:00/0000:06:00.0/c2177883</path>"
+      "<driver><name>vfio_mdev</name></driver><capability type='mdev'><uuid>c2177883-f1bb</uuid>"
+      "<parent_addr>0000:06:00.1</parent_addr></capability></device>");
+  ASSERT_TRUE(device) << device.error().message;
+  EXPECT_EQ(device->uuid, "c2177883-f1bb");
+  EXPECT_EQ(device->parent_address, "0000:06:00.1");
+  EXPECT_EQ(device->driver, "vfio_mdev");
+}
+
+TEST(NodeDeviceXml, OfAnOldLibvirtHasItInThePath) {
+  const auto device = parse_mediated_device_xml(
+      "<device><path>/sys/devices/pci0000:00/0000:06:00.0/c2177883</path>"
+      "<capability type='mdev'><type id='a'/></capability></device>");
+  ASSERT_TRUE(device);
+  EXPECT_EQ(device->uuid, "c2177883");
+  EXPECT_EQ(device->parent_address, "0000:06:00.0");
+  EXPECT_EQ(
+      parse_mediated_device_xml("<device><parent>pci_0000_06_00_0</parent>"
+                                "<capability type='mdev'><uuid>c2</uuid></capability></device>")
+          ->parent_address,
+      "0000:06:00.0");
+  // A parent that is no PCI function.
+  EXPECT_EQ(parse_mediated_device_xml("<device><path>/sys/devices/css0/0.0.0052/c2</path>"
+                                      "<capability type='mdev'/></device>")
+                ->parent_address,
+            "");
+  for (const auto* wrong : {"", "<device/>", "<device><capability type='pci'/></device>",
+                            "<device><capability type='mdev'/></device>"}) {
+    EXPECT_FALSE(parse_mediated_device_xml(wrong)) << wrong;
+  }
 }
 
 TEST(DomainState, IsCalledAsVirshCallsIt) {

@@ -163,7 +163,11 @@ NodeIndex vfio_device_of(const Graph& graph, std::string_view pci_address) {
 bool is_used_now(const AuditContext& context, const Sample& sample, std::string_view pci_address) {
   const auto& domains = context.snapshot.management.domains;
   const bool given = std::any_of(domains.begin(), domains.end(), [&](const Domain& domain) {
-    return domain.active && device_at(domain.host_devices, pci_address) != nullptr;
+    const auto has = [pci_address](const HostDevice& device) {
+      return device.pci_address == pci_address || device.parent_address == pci_address;
+    };
+    return domain.active &&
+           std::any_of(domain.host_devices.begin(), domain.host_devices.end(), has);
   });
   if (given) return true;
   const auto device = vfio_device_of(sample.graph, pci_address);

@@ -32,6 +32,8 @@ bool is_on(const CollectOptions& options, std::string_view name) {
   return std::find(options.without.begin(), options.without.end(), name) == options.without.end();
 }
 
+Loss loss(std::string what) { return {std::move(what), 1, {NodeKind::kVfioDevice}}; }
+
 json failure(const Error& error) { return {{"error", error.message}, {"code", error.code}}; }
 
 json libvirt_work(const std::string& uri) {
@@ -39,6 +41,9 @@ json libvirt_work(const std::string& uri) {
   if (!answer) return failure(answer.error());
   Management management;
   management.domains = std::move(answer->domains);
+  for (const auto& problem : answer->problems) {
+    management.losses.push_back(loss(fmt::format("ask libvirt ({}): {}", uri, problem)));
+  }
   return {{"management", management_to_json(management)},
           {"version", answer->version},
           {"qemu", answer->qemu}};
@@ -68,7 +73,10 @@ std::set<std::string> named_functions(const Management& management) {
   std::set<std::string> named;
   const auto add = [&named](const auto& vms) {
     for (const auto& vm : vms) {
-      for (const auto& device : vm.host_devices) named.insert(device.pci_address);
+      for (const auto& device : vm.host_devices) {
+        named.insert(device.pci_address);
+        named.insert(device.parent_address);
+      }
     }
   };
   add(management.domains);
@@ -105,8 +113,6 @@ void name_pods(Snapshot& snapshot, const PodNames& names) {
 std::string sources_text(const std::vector<std::string>& sources) {
   return sources.empty() ? "none on this host" : fmt::format("{}", fmt::join(sources, ", "));
 }
-
-Loss loss(std::string what) { return {std::move(what), 1, {NodeKind::kVfioDevice}}; }
 
 void set_family(Snapshot& snapshot, Family family) {
   auto& families = snapshot.coverage.families;
@@ -180,6 +186,7 @@ void Surroundings::add_libvirt(Snapshot& snapshot) {
     return;
   }
   snapshot.management.domains = std::move(management->domains);
+  for (auto& lost : management->losses) snapshot.management.losses.push_back(std::move(lost));
   snapshot.versions.libvirt = (*reply)["version"].get<std::string>();
   snapshot.versions.qemu = (*reply)["qemu"].get<std::string>();
   set_family(snapshot,

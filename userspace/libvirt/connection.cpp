@@ -9,12 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 
 #include "libvirt/domain_state.h"
 #include "libvirt/domain_xml.h"
+#include "libvirt/node_device_xml.h"
 
 namespace vmleak {
 namespace {
@@ -33,6 +36,12 @@ struct Library {
   decltype(&::virDomainGetState) state = nullptr;
   decltype(&::virDomainGetXMLDesc) xml = nullptr;
   decltype(&::virDomainFree) free = nullptr;
+  decltype(&::virGetLastError) last_error_details = nullptr;
+  decltype(&::virNodeNumOfDevices) count_devices = nullptr;
+  decltype(&::virNodeListDevices) list_devices = nullptr;
+  decltype(&::virNodeDeviceLookupByName) find_device = nullptr;
+  decltype(&::virNodeDeviceGetXMLDesc) device_xml = nullptr;
+  decltype(&::virNodeDeviceFree) free_device = nullptr;
 };
 
 template <class F>
@@ -57,7 +66,13 @@ Result<Library> load() {
                         resolve(handle, "virDomainGetUUIDString", library.uuid) &&
                         resolve(handle, "virDomainGetState", library.state) &&
                         resolve(handle, "virDomainGetXMLDesc", library.xml) &&
-                        resolve(handle, "virDomainFree", library.free);
+                        resolve(handle, "virDomainFree", library.free) &&
+                        resolve(handle, "virGetLastError", library.last_error_details) &&
+                        resolve(handle, "virNodeNumOfDevices", library.count_devices) &&
+                        resolve(handle, "virNodeListDevices", library.list_devices) &&
+                        resolve(handle, "virNodeDeviceLookupByName", library.find_device) &&
+                        resolve(handle, "virNodeDeviceGetXMLDesc", library.device_xml) &&
+                        resolve(handle, "virNodeDeviceFree", library.free_device);
   if (!complete) return Error{"load libvirt.so.0: it lacks a function", ENOENT};
   return library;
 }
@@ -69,6 +84,17 @@ void say_nothing(void* /*data*/, virErrorPtr /*error*/) {}
 std::string version_text(unsigned long version) {
   constexpr unsigned long kPart = 1000;
   return fmt::format("{}.{}.{}", version / kPart / kPart, version / kPart % kPart, version % kPart);
+}
+
+// Why there is no connection.  Nobody there is a fact; a daemon that is there
+// and fails may know of domains.
+int open_error(const virError* error) {
+  if (error == nullptr) return EIO;
+  const bool nobody =
+      error->code == VIR_ERR_SYSTEM_ERROR && (error->int1 == ENOENT || error->int1 == ECONNREFUSED);
+  const bool nothing = error->code == VIR_ERR_NO_CONNECT || error->code == VIR_ERR_INVALID_ARG ||
+                       error->code == VIR_ERR_CONFIG_UNSUPPORTED;
+  return nobody || nothing ? ECONNREFUSED : EIO;
 }
 
 class Connection {
@@ -92,21 +118,73 @@ class Connection {
     if (!persistent) return persistent.error();
     auto autostart = uuids(VIR_CONNECT_LIST_DOMAINS_AUTOSTART);
     if (!autostart) return autostart.error();
+    std::optional<Error> broken;
     const auto listed = for_each(0, [&](virDomainPtr handle) {
+      if (broken) return;
       auto domain = read_domain(handle);
-      // One that is undefined right now is no longer there.
-      if (!domain) return;
+      if (!domain) {
+        // One that is undefined right now is no longer there.
+        if (domain.error().code == ENOENT) return;
+        if (domain.error().code == EIO) broken = domain.error();
+        answer.problems.push_back(domain.error().message);
+        return;
+      }
       domain->persistent = persistent->contains(domain->uuid);
       domain->autostart = autostart->contains(domain->uuid);
       answer.domains.push_back(std::move(*domain));
     });
     if (!listed) return listed.error();
+    if (broken) return *broken;
+    add_parents(answer.domains);
     return answer;
   }
 
  private:
-  Error failed(std::string_view what) const {
-    return {fmt::format("{}: {}", what, library_.last_error()), EIO};
+  [[nodiscard]] Error failed(std::string_view what) const {
+    const auto* details = library_.last_error_details();
+    const bool gone = details != nullptr && details->code == VIR_ERR_NO_DOMAIN;
+    return {fmt::format("{}: {}", what, library_.last_error()), gone ? ENOENT : EIO};
+  }
+
+  // Of mediated devices, whose domains have only their UUIDs.
+  void add_parents(std::vector<Domain>& domains) const {
+    std::map<std::string, std::vector<HostDevice*>> wanted;  // by UUID
+    for (auto& domain : domains) {
+      for (auto& device : domain.host_devices) {
+        if (!device.mdev_uuid.empty()) wanted[device.mdev_uuid].push_back(&device);
+      }
+    }
+    if (wanted.empty()) return;
+    for (const auto& name : mediated_devices()) {
+      const std::unique_ptr<virNodeDevice, decltype(library_.free_device)> device(
+          library_.find_device(connection_, name.c_str()), library_.free_device);
+      if (!device) continue;  // it is gone
+      const std::unique_ptr<char, decltype(&std::free)> xml(library_.device_xml(device.get(), 0),
+                                                            std::free);
+      const auto parsed = xml ? parse_mediated_device_xml(xml.get()) : failed("read a node device");
+      const auto found = parsed ? wanted.find(parsed->uuid) : wanted.end();
+      if (found == wanted.end()) continue;
+      for (auto* of_domain : found->second) {
+        of_domain->parent_address = parsed->parent_address;
+        of_domain->driver = parsed->driver;
+      }
+    }
+  }
+
+  // By name.  The test driver has the list only in this form, which is older
+  // than mediated devices.
+  [[nodiscard]] std::vector<std::string> mediated_devices() const {
+    std::vector<std::string> out;
+    const int count = library_.count_devices(connection_, "mdev", 0);
+    if (count <= 0) return out;
+    std::vector<char*> names(static_cast<std::size_t>(count));
+    const int listed = library_.list_devices(connection_, "mdev", names.data(), count, 0);
+    for (int i = 0; i < listed; ++i) {
+      auto* name = names[static_cast<std::size_t>(i)];
+      out.emplace_back(name);
+      std::free(name);  // NOLINT: malloc'ed by libvirt
+    }
+    return out;
   }
 
   template <class Visit>
@@ -141,7 +219,7 @@ class Connection {
     const std::unique_ptr<char, decltype(&std::free)> xml(library_.xml(handle, 0), std::free);
     if (!xml) return failed("read a domain's XML");
     auto domain = parse_domain_xml(xml.get());
-    if (!domain) return domain;
+    if (!domain) return Error{domain.error().message, EINVAL};
     domain->uuid = uuid_of(handle);
     domain->source = "libvirt";
     domain->state = domain_state_name(state);
@@ -166,7 +244,8 @@ Result<LibvirtAnswer> ask_libvirt(const std::string& uri) {
   library->set_error_func(nullptr, say_nothing);
   auto* handle = library->open(uri.c_str());
   if (handle == nullptr) {
-    return Error{fmt::format("connect {}: {}", uri, library->last_error()), ECONNREFUSED};
+    const int code = open_error(library->last_error_details());
+    return Error{fmt::format("connect {}: {}", uri, library->last_error()), code};
   }
   return Connection(*library, handle).read();
 }

@@ -60,11 +60,31 @@ void add_host_device(const pugi::xml_node& element, Domain& domain) {
   }
 }
 
+// Where a <source> of a disk may have what it is called by; of volumes in
+// pools and of networks it is no path.
+constexpr std::array kSourceNames{"file", "dev", "dir", "name", "volume", "path"};
+
+void add_source(const pugi::xml_node& source, Domain& domain) {
+  for (const auto* name : kSourceNames) {
+    const std::string_view value = source.attribute(name).as_string();
+    if (!value.empty()) domain.disks.emplace_back(value);
+  }
+}
+
 void add_disk(const pugi::xml_node& disk, Domain& domain) {
   const auto source = disk.child("source");
-  for (const auto* name : {"file", "dev"}) {
-    const std::string_view path = source.attribute(name).as_string();
-    if (!path.empty()) domain.disks.emplace_back(path);
+  add_source(source, domain);
+  add_source(disk.child("mirror").child("source"), domain);
+  // The images below it; of an inactive domain they are not told.
+  for (auto below = disk.child("backingStore"); below; below = below.child("backingStore")) {
+    add_source(below.child("source"), domain);
+  }
+  // An NVMe controller that QEMU drives itself is taken from the host.
+  if (std::string_view(disk.attribute("type").as_string()) == "nvme") {
+    HostDevice device;
+    device.pci_address = pci_address(source.child("address"));
+    device.managed = std::string_view(source.attribute("managed").as_string()) == "yes";
+    if (!device.pci_address.empty()) domain.host_devices.push_back(std::move(device));
   }
 }
 

@@ -14,6 +14,10 @@ struct HostDevice {
   // The manager takes it from its native driver for the VM and gives it back
   // (<hostdev managed='yes'>).
   bool managed = false;
+  // Of a mediated device, where its manager says so: the function it is a part
+  // of, and its driver.
+  std::string parent_address = {};
+  std::string driver = {};
 };
 
 // A VM that a manager knows now.

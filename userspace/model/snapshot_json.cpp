@@ -32,7 +32,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClosingTask, tid, pid, comm, state, reason, s
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WaitingTask, tid, pid, comm, state, wait, device, since_ns,
                                    stack)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loss, what, count, kinds)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostDevice, pci_address, mdev_uuid, managed)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostDevice, pci_address, mdev_uuid, managed, parent_address,
+                                   driver)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Domain, name, uuid, source, state, reason, active, persistent,
                                    autostart, pid, memory_bytes, hugepage_bytes, host_devices,
                                    disks, interfaces)
