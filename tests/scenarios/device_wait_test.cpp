@@ -112,10 +112,13 @@ TEST_F(DeviceWait, UnbindAndRemovalOfAnIdleDeviceDoNot) {
 
 // What a driver does while it waits for its hardware.
 struct DriverWait {
-  const char* name;  // of the module's stall
+  const char* name;
+  const char* stage;  // of the module's stall
   const char* rule;
   const char* function;  // in which it hangs
   bool bound;            // the driver has the device before
+  // The device is near a CPU, so a worker there probes it.
+  bool near_a_cpu = false;
 };
 
 std::ostream& operator<<(std::ostream& stream, const DriverWait& wait) {
@@ -132,11 +135,22 @@ class DeviceHung : public testing::TestWithParam<DriverWait> {
     device_ =
         std::make_unique<PciDevice>(devices[0], GetParam().bound ? LeakModule::kPciDriver : "");
     if (!GetParam().bound) device_->override_driver(LeakModule::kPciDriver);
+    if (GetParam().near_a_cpu) set_node("0");
+  }
+
+  void TearDown() override {
+    if (GetParam().near_a_cpu) set_node("-1");
+  }
+
+  void set_node(const char* node) const {
+    const auto writer = cast_writer("admin", device_->sysfs_file("numa_node"), node);
+    writer->resume_only();
+    writer->wait_for_death();
   }
 
   // Its task is called "admin".
   [[nodiscard]] std::unique_ptr<ChildProcess> cast_admin() const {
-    const std::string stage = GetParam().name;
+    const std::string stage = GetParam().stage;
     if (stage == "reset") return cast_writer("admin", device_->sysfs_file("reset"), "1");
     const auto file = stage == "remove" ? drivers_file(LeakModule::kPciDriver, "unbind")
                                         : std::string("/sys/bus/pci/drivers_probe");
@@ -148,10 +162,11 @@ class DeviceHung : public testing::TestWithParam<DriverWait> {
 };
 
 TEST_P(DeviceHung, IsHeldByItsDriverUntilThatComesBack) {
-  module_->stall_pci(device_->address(), GetParam().name);
+  module_->stall_pci(device_->address(), GetParam().stage);
   const auto admin = cast_admin();
   admin->resume_only();
-  wait_until("the driver to hang", [&] { return is_inside(admin->pid(), GetParam().function); });
+  const auto* function = GetParam().near_a_cpu ? "work_on_cpu" : GetParam().function;
+  wait_until("the driver to hang", [&] { return is_inside(admin->pid(), function); });
 
   const auto audit = run_audit();
   EXPECT_TRUE(has_one(audit, "held"));
@@ -177,9 +192,11 @@ TEST_P(DeviceHung, IsFineWhenItsDriverAnswers) {
 
 INSTANTIATE_TEST_SUITE_P(
     Driver, DeviceHung,
-    testing::Values(DriverWait{"reset", "reset-hung", "vmleak_test_reset_prepare", true},
-                    DriverWait{"remove", "driver-hung", "vmleak_test_remove", true},
-                    DriverWait{"probe", "driver-hung", "vmleak_test_probe", false}),
+    testing::Values(DriverWait{"Reset", "reset", "reset-hung", "vmleak_test_reset_prepare", true},
+                    DriverWait{"Remove", "remove", "driver-hung", "vmleak_test_remove", true},
+                    DriverWait{"Probe", "probe", "driver-hung", "vmleak_test_probe", false},
+                    DriverWait{"ProbeByAWorker", "probe", "driver-hung", "vmleak_test_probe", false,
+                               true}),
     [](const auto& parameter) { return std::string(parameter.param.name); });
 
 }  // namespace

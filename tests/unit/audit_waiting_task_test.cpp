@@ -118,6 +118,20 @@ TEST(HungReset, IsNoneWhileItRuns) {
   EXPECT_EQ(report(host.book(), task).verdict, Verdict::kClean);
 }
 
+TEST(HungDriver, IsOneFindingForTheTaskAndItsWorker) {
+  TestHost host;
+  host.idle_device(42, kDevice);
+  auto book = host.book();
+  auto worker = waiting(KernelWait::kDriver, {"nvidia_probe", "local_pci_probe"});
+  worker.tid = worker.pid = 77;
+  worker.comm = "kworker/0:1";
+  book.waiting_tasks = {waiting(KernelWait::kDriver, {"__flush_work", "pci_device_probe"}), worker};
+  const auto finding = only_finding(audit(settled(book)));
+  EXPECT_THAT(finding.summary, HasSubstr("bash 348"));
+  EXPECT_THAT(evidence(finding, "waiting task"), HasSubstr("kworker/0:1 77"));
+  EXPECT_THAT(evidence(finding, "stack"), HasSubstr("nvidia_probe"));
+}
+
 TEST(HungDriver, IsHeldAlsoWithoutKnownDevice) {
   TestHost host;
   auto task = waiting(KernelWait::kDriver, {"nvidia_remove"});

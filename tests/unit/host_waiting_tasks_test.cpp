@@ -97,6 +97,31 @@ TEST(WaitedDevice, StandsInTheFirstPartOfAVector) {
   EXPECT_EQ((*write)->text, kDevice);
 }
 
+// A task that probes a device, and the worker that does it for it.
+TEST(WaitedDevice, OfAWorkerIsThatOfTheTaskThatWaitsForIt) {
+  HostTree tree;
+  for (const auto* task : {"/proc/348/task/348", "/proc/349/task/349"}) {
+    tree.file(std::string(task) + "/syscall", "1 0x1 0x10 0xc 0x0 0x0 0x0 0x7ffe 0x7f09\n")
+        .link(std::string(task) + "/fd/1", "/sys/bus/pci/drivers_probe")
+        .file(std::string(task) + "/mem", std::string(16, 'x') + kDevice);
+  }
+  tree.file("/proc/77/task/77/syscall", "-1 0x0 0x0\n");
+  auto writer = task(KernelWait::kDriver);
+  writer.stack = {"__flush_work", "work_on_cpu_key", "pci_device_probe"};
+  auto worker = task(KernelWait::kDriver);
+  worker.pid = worker.tid = 77;
+  worker.stack = {"nvidia_probe [nvidia]", "local_pci_probe", "work_for_cpu_fn"};
+  std::vector<Loss> losses;
+  const auto find_all = [&](const std::vector<WaitingTask>& tasks) {
+    return find_waited_devices(tree.root(), tasks, kBoot, std::chrono::seconds(10), {}, losses);
+  };
+  EXPECT_EQ(find_all({worker, writer}).at(0).device, kDevice);
+  auto second = writer;
+  second.pid = second.tid = 349;
+  EXPECT_EQ(find_all({worker, writer, second}).at(0).device, "");
+  EXPECT_THAT(losses, IsEmpty());
+}
+
 TEST(WaitedDevice, OfATaskThatIsGoneIsNone) {
   const auto found = find(HostTree(), task(KernelWait::kVfioUnregister));
   EXPECT_THAT(found.tasks, IsEmpty());

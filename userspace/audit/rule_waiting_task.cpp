@@ -27,6 +27,11 @@ bool waits_the_same(const Sample& sample, const WaitingTask& task) {
   });
 }
 
+void add_evidence_of(const WaitingTask& task, Finding& finding) {
+  finding.evidence.push_back({"waiting task", describe(task)});
+  for (const auto& frame : task.stack) finding.evidence.push_back({"stack", frame});
+}
+
 Finding make_finding(const AuditContext& context, const WaitingTask& task) {
   const auto& sample = context.now();
   const auto stability =
@@ -46,8 +51,7 @@ Finding make_finding(const AuditContext& context, const WaitingTask& task) {
     out.holders = holder_chains(sample, device, kChains);
   }
   if (!task.device.empty()) out.impact.devices = {task.device};
-  out.evidence.push_back({"waiting task", describe(task)});
-  for (const auto& frame : task.stack) out.evidence.push_back({"stack", frame});
+  add_evidence_of(task, out);
   out.evidence.push_back({"samples", describe(stability, context)});
   return out;
 }
@@ -66,11 +70,17 @@ std::string device_text(const WaitingTask& task) {
 std::vector<Finding> find_hung(const AuditContext& context, KernelWait wait,
                                std::string_view what) {
   std::vector<Finding> findings;
-  std::set<std::string> seen;
   for (const auto& task : context.now().book().waiting_tasks) {
     if (task.wait != wait || task.state != "D") continue;
     auto finding = make_finding(context, task);
-    if (!seen.insert(finding.object.id).second) continue;
+    const auto same = std::find_if(findings.begin(), findings.end(), [&](const Finding& other) {
+      return other.object.id == finding.object.id;
+    });
+    if (same != findings.end()) {
+      // A task that waits for another one that is in the driver, say.
+      add_evidence_of(task, *same);
+      continue;
+    }
     finding.summary = fmt::format("{} of {} hangs: {}", what, device_text(task), describe(task));
     finding.impact.text = "the device can't be bound, unbound or reset meanwhile";
     finding.remedies.push_back(

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +82,27 @@ bool begins_wait(const DeviceMessage& message) {
          message.text.find("No device request channel registered") != std::string::npos;
 }
 
+bool has_frame(const WaitingTask& task, std::string_view prefix) {
+  return std::any_of(task.stack.begin(), task.stack.end(),
+                     [prefix](const auto& frame) { return frame.starts_with(prefix); });
+}
+
+// A driver probes a device on a CPU near it: in a worker, for which the task
+// that wrote waits in work_on_cpu() or work_on_cpu_key().  Workers do not tell
+// for whom they work, so this is known only while one task waits like that.
+void add_devices_of_workers(std::vector<WaitingTask>& tasks) {
+  const WaitingTask* waiting = nullptr;
+  for (const auto& task : tasks) {
+    if (!has_frame(task, "work_on_cpu")) continue;
+    if (waiting != nullptr) return;
+    waiting = &task;
+  }
+  if (waiting == nullptr) return;
+  for (auto& task : tasks) {
+    if (task.device.empty() && has_frame(task, "work_for_cpu_fn")) task.device = waiting->device;
+  }
+}
+
 }  // namespace
 
 void add_log(const std::vector<DeviceMessage>& messages, std::uint64_t boot_time_ns,
@@ -127,6 +149,7 @@ std::vector<WaitingTask> find_waited_devices(const HostRoot& root, std::vector<W
     if (!told && task.device.empty()) losses.push_back(unknown_device(task, told.error().message));
     found.push_back(std::move(task));
   }
+  add_devices_of_workers(found);
   return found;
 }
 
