@@ -185,7 +185,7 @@ TEST(Processes, AreKnownByPidAndStart) {
   const auto same = ProcessHandle::open(root, child.pid(), child.start_time_ns());
   ASSERT_TRUE(same && *same);
   EXPECT_FALSE((*same)->has_ended());
-  EXPECT_THAT((*same)->state(root), HasSubstr("state S"));
+  EXPECT_THAT((*same)->state(root), ::testing::MatchesRegex("state [SR].*"));
   const auto other = ProcessHandle::open(root, child.pid(), child.start_time_ns() - kSecond);
   ASSERT_TRUE(other);
   EXPECT_FALSE(*other) << "a PID that was given to another process";
