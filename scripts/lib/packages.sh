@@ -13,7 +13,7 @@ readonly build_packages=(
 # Tests that need nothing of the machine: scripts/test --quick.
 readonly test_packages=(systemd-journal-remote libgtest-dev libgmock-dev clang-format shellcheck man-db bash-completion)
 # Tests with virtual machines on this machine's kernel.
-readonly host_test_packages=(qemu-system-x86 kmod procps)
+readonly host_test_packages=(qemu-system-x86 qemu-utils kmod procps)
 # scripts/lab, and the modules it builds.
 readonly lab_packages=(
     qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1
