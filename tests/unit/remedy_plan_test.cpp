@@ -357,5 +357,34 @@ TEST_F(PlanTest, WhatAnInterruptedRunRemovedIsFoundAgain) {
   EXPECT_EQ(it.steps.size(), 2U);
 }
 
+// Since the run was cut, somebody scanned the bus and started another VM.
+TEST_F(PlanTest, AnInterruptedRunIsNotFinishedUnderALivingVm) {
+  TestHost host;
+  host.vm_with_device(4711, 42);
+  walk(host);
+  UnfinishedRun run;
+  run.run = "r1";
+  run.devices = {std::string(kAddress)};
+  run.open_steps = {rescan_step(""), unbind_other_step(kAddress, "vfio-pci")};
+  options_.unfinished = {run};
+  const auto it = plan();
+  EXPECT_EQ(it.action, "finish");
+  EXPECT_THAT(it.blocked_by, Contains(HasSubstr("in use by")));
+}
+
+// Or the host itself uses it now.
+TEST_F(PlanTest, AnInterruptedRunIsNotFinishedUnderTheHost) {
+  TestHost host;
+  walk(host);
+  function().driver = "mlx5_core";
+  function().host_uses = {{HostUseKind::kNetwork, "eth0 carries the default route"}};
+  UnfinishedRun run;
+  run.run = "r1";
+  run.devices = {std::string(kAddress)};
+  run.open_steps = {rescan_step(""), unbind_other_step(kAddress, "vfio-pci")};
+  options_.unfinished = {run};
+  EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("default route")));
+}
+
 }  // namespace
 }  // namespace vmleak

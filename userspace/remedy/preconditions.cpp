@@ -40,7 +40,7 @@ std::string no_user(const Subject& subject) {
   if (!subject.users.empty()) {
     return "in use by " + process_text(subject.graph().node(subject.users.front()));
   }
-  if (subject.situation == Situation::kInUse) return "whether its user lives can't be told";
+  if (subject.user_unknown) return "whether its user lives can't be told";
   for (const auto& domain : subject.snapshot.management.domains) {
     for (const auto& device : domain.host_devices) {
       if (!domain.active || subject.find(device.pci_address) == nullptr) continue;
@@ -71,7 +71,7 @@ std::string no_holder(const Subject& subject) {
 }
 
 std::string nobody_closing(const Subject& subject) {
-  return subject.situation == Situation::kReleasing ? "a process is still closing it" : "";
+  return subject.ending ? "a process is still closing it" : "";
 }
 
 // What is done to virtual functions does nothing to their physical function and
@@ -189,56 +189,53 @@ std::string holders_can_end(const Subject& subject) {
 
 using enum ActionKind;
 
+// A set of actions.
+using Actions = unsigned;
+
+template <class... Kind>
+constexpr Actions any_of(Kind... kind) {
+  return ((1U << static_cast<unsigned>(kind)) | ...);
+}
+
 struct Row {
   std::string_view name;
   std::string_view text;
   Check check;
-  std::array<ActionKind, 5> actions;  // filled up with the last one
+  Actions actions;
 };
 
-constexpr std::array<ActionKind, 5> kPciActions{kRebind, kReset, kVendorReset, kRemoveRescan,
-                                                kRemoveRescan};
-constexpr std::array<ActionKind, 5> kJudged{kCloseHolder, kRebind, kReset, kVendorReset,
-                                            kRemoveRescan};
-constexpr std::array<ActionKind, 5> kUnbinding{kFinish, kRebind, kReset, kRemoveRescan,
-                                               kRemoveRescan};
-constexpr std::array<ActionKind, 5> kMoving{kRebind, kReset, kVendorReset, kVendorReset,
-                                            kVendorReset};
-
-constexpr std::array<ActionKind, 5> only(ActionKind kind) { return {kind, kind, kind, kind, kind}; }
+constexpr Actions kOnDevices = any_of(kRebind, kReset, kVendorReset, kRemoveRescan);
+// A run that is finished acts on devices that may have found another use since.
+constexpr Actions kTouching = kOnDevices | any_of(kFinish);
+constexpr Actions kAll = kTouching | any_of(kCloseHolder);
+constexpr Actions kUnbinding = any_of(kFinish, kRebind, kReset, kRemoveRescan);
 
 constexpr std::array kRows = std::to_array<Row>({
-    {"books", "counters and holders could be read", books, kJudged},
-    {"functions", "its PCI functions are known", functions_known, kPciActions},
-    {"settled", "the verdict on it is certain", settled, kJudged},
-    {"no-live-user", "no living VM uses it", no_user, kJudged},
-    {"nobody-closing", "no process is on its way out with it", nobody_closing, kPciActions},
+    {"books", "counters and holders could be read", books, kAll},
+    {"functions", "its PCI functions are known", functions_known, kOnDevices},
+    {"settled", "the verdict on it is certain", settled, kOnDevices | any_of(kCloseHolder)},
+    {"no-live-user", "no living VM uses it", no_user, kAll},
+    {"nobody-closing", "no process is on its way out with it", nobody_closing, kTouching},
     {"device-files", "no file of the device is open: unbinding it won't block", device_files,
      kUnbinding},
-    {"group-files", "no file of its group is open", group_files, kMoving},
-    {"no-holder", "no process is seen to hold it", no_holder, only(kRemoveRescan)},
-    {"host-uses", "the host does not need it", host_uses, kPciActions},
-    {"virtual-functions", "no virtual functions depend on it", virtual_functions, kPciActions},
-    {"found-by-scan", "a scan of the bus finds it again", found_by_scan, only(kRemoveRescan)},
-    {"acts-on",
-     "it is on a vfio driver or has none",
-     something_to_act_on,
-     {kRebind, kReset, kRemoveRescan, kRemoveRescan, kRemoveRescan}},
-    {"kernel",
-     "no task waits in the kernel for it or for the PCI bus",
-     no_kernel_wait,
-     {kFinish, kRebind, kReset, kVendorReset, kRemoveRescan}},
-    {"native-driver", "the host has a driver for it", native_driver, only(kRebind)},
-    {"not-parked", "it is not on vfio-pci on purpose", not_parked, only(kRebind)},
-    {"reset-method", "the kernel can reset it", reset_offered, only(kReset)},
-    {"vendor-tool", "its vendor's tool can reset it", vendor_tool, only(kVendorReset)},
+    {"group-files", "no file of its group is open", group_files,
+     any_of(kRebind, kReset, kVendorReset)},
+    {"no-holder", "no process is seen to hold it", no_holder, any_of(kFinish, kRemoveRescan)},
+    {"host-uses", "the host does not need it", host_uses, kTouching},
+    {"virtual-functions", "no virtual functions depend on it", virtual_functions, kOnDevices},
+    {"found-by-scan", "a scan of the bus finds it again", found_by_scan, any_of(kRemoveRescan)},
+    {"acts-on", "it is on a vfio driver or has none", something_to_act_on,
+     any_of(kRebind, kReset, kRemoveRescan)},
+    {"kernel", "no task waits in the kernel for it or for the PCI bus", no_kernel_wait, kTouching},
+    {"native-driver", "the host has a driver for it", native_driver, any_of(kRebind)},
+    {"not-parked", "it is not on vfio-pci on purpose", not_parked, any_of(kRebind)},
+    {"reset-method", "the kernel can reset it", reset_offered, any_of(kReset)},
+    {"vendor-tool", "its vendor's tool can reset it", vendor_tool, any_of(kVendorReset)},
     {"can-be-ended", "its holders can be ended without harm to others", holders_can_end,
-     only(kCloseHolder)},
+     any_of(kCloseHolder)},
 });
 
-bool applies(const Row& row, ActionKind kind) {
-  return std::find(row.actions.begin(), row.actions.end(), kind) != row.actions.end();
-}
+bool applies(const Row& row, ActionKind kind) { return (row.actions & any_of(kind)) != 0; }
 
 }  // namespace
 

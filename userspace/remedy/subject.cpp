@@ -88,13 +88,14 @@ void collect_use(Subject& subject) {
     if (kind == NodeKind::kVfioGroup && is_in_use(graph, node)) {
       subject.open_groups.push_back(node);
     }
+    subject.user_unknown |= liveness.of(node) == Life::kUnknown;
     if (is_object(kind) && liveness.of(node) == Life::kAlive) {
       add_unique(subject.users, liveness.user(node));
     }
   }
 }
 
-void collect_holders(Subject& subject, bool& ending) {
+void collect_holders(Subject& subject) {
   for (const auto& cause : subject.sample.causes) {
     const bool concerned =
         std::any_of(subject.nodes.begin(), subject.nodes.end(), [&](NodeIndex node) {
@@ -103,7 +104,7 @@ void collect_holders(Subject& subject, bool& ending) {
         });
     if (!concerned) continue;
     for (const auto task : cause.running) add_unique(subject.holders, task);
-    ending |= !cause.ending.empty();
+    subject.ending |= !cause.ending.empty();
   }
 }
 
@@ -130,17 +131,14 @@ bool any_gone(const Subject& subject) {
   });
 }
 
-Situation situation_of(const Subject& subject, bool ending) {
+Situation situation_of(const Subject& subject) {
   if (subject.unfinished != nullptr && subject.options.action != "close-holder") {
     return Situation::kInterrupted;
   }
-  const bool unknown = std::any_of(subject.nodes.begin(), subject.nodes.end(), [&](NodeIndex node) {
-    return subject.sample.liveness.of(node) == Life::kUnknown;
-  });
-  if (!subject.users.empty() || unknown) return Situation::kInUse;
+  if (!subject.users.empty() || subject.user_unknown) return Situation::kInUse;
   const bool device_out = !subject.open_devices.empty();
   if (!subject.holders.empty()) return device_out ? Situation::kDeviceHeld : Situation::kHeld;
-  if (ending) return Situation::kReleasing;
+  if (subject.ending) return Situation::kReleasing;
   if (device_out) return Situation::kDeviceLeaked;
   if (!subject.open_groups.empty()) return Situation::kGroupLeaked;
   if (subject.unit.empty() && any_gone(subject)) return Situation::kKernelKept;
@@ -175,12 +173,11 @@ Subject::Subject(const Snapshot& from, const AuditReport& with, const ReleaseTar
   for (const auto& address : what.addresses) {
     if (find(address) == nullptr) unknown.push_back(address);
   }
-  bool ending = false;
   collect_nodes(*this);
   collect_use(*this);
-  collect_holders(*this, ending);
+  collect_holders(*this);
   collect_findings(*this);
-  situation = situation_of(*this, ending);
+  situation = situation_of(*this);
 }
 
 const PciFunction* Subject::find(std::string_view address) const {

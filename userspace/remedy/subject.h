@@ -50,6 +50,8 @@ struct Subject {
   std::vector<NodeIndex> open_groups;    // that are open or attached
   std::vector<NodeIndex> users;          // running processes that rightfully use it
   std::vector<NodeIndex> holders;        // running ones that keep what should be gone
+  bool user_unknown = false;             // whether its user lives can't be told
+  bool ending = false;                   // a task on its way out still keeps it
   std::vector<const Finding*> findings;  // about any of the nodes
   const UnfinishedRun* unfinished = nullptr;
   Situation situation = Situation::kOnHostDriver;
