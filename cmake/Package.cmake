@@ -59,5 +59,6 @@ kernel object, how many references, who holds them, and what can be done.
 It compares reference counters in kernel memory with everything that can be
 seen to hold one, by means of eBPF, on a host that was not prepared in any
 way, and can give PCI devices back without a reboot.")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_files}/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 include(CPack)
