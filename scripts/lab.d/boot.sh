@@ -45,6 +45,10 @@ device_arguments() {
             echo -drive if=none,id=disk,file=null-co://,format=raw,size=1G,snapshot=on
             echo -device nvme,drive=disk,serial=lab,addr=0x11
             ;;
+        sriov)
+            echo -device nvme-subsys,id=sriov
+            echo -device nvme,subsys=sriov,serial=sriov,addr=0x12,max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
+            ;;
         esac
     done
 }
@@ -58,6 +62,7 @@ device_environment() {
         bridge) printf '%s\0' "VMLEAK_LAB_BRIDGE=0000:04:01.0 0000:04:02.0" ;;
         edu) printf '%s\0' "VMLEAK_LAB_EDU=0000:00:10.0" ;;
         nvme) printf '%s\0' "VMLEAK_LAB_NVME=0000:00:11.0" ;;
+        sriov) printf '%s\0' "VMLEAK_LAB_SRIOV=0000:00:12.0" ;;
         esac
     done
 }

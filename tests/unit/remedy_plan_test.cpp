@@ -165,8 +165,73 @@ TEST_F(IdlePlan, RefusesWhileATaskWaitsForThePciBus) {
   EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("bash")));
 }
 
-TEST_F(IdlePlan, APhysicalFunctionWithVirtualOnesIsRefused) {
-  function().virtual_functions = {"0000:8a:00.4"};
+class PhysicalPlan : public IdlePlan {
+ protected:
+  PhysicalPlan() {
+    auto virtual_one = gpu("0000:8a:00.4");
+    virtual_one.physical_function = kAddress;
+    virtual_one.iommu_group = 43;
+    virtual_one.driver = virtual_one.driver_override = "";
+    function().virtual_functions = {virtual_one.address};
+    snapshot_.pci_functions.push_back(virtual_one);
+  }
+  PciFunction& virtual_one() { return snapshot_.pci_functions.back(); }
+};
+
+TEST_F(PhysicalPlan, ItsVirtualFunctionsGoAndComeBackWithIt) {
+  options_.action = "remove-rescan";
+  const auto it = plan();
+  EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);
+  EXPECT_THAT(it.devices, ElementsAre(kAddress));
+  EXPECT_EQ(it.steps.front().kind, StepKind::kVfCount);
+  EXPECT_EQ(it.steps.front().value, "0");
+  EXPECT_EQ(it.steps.back().kind, StepKind::kVfCount);
+  EXPECT_EQ(it.steps.back().value, "1");
+}
+
+TEST_F(PhysicalPlan, VirtualFunctionsOnVfioComeBackThereByThemselves) {
+  virtual_one().driver = virtual_one().driver_override = "vfio-pci";
+  options_.action = "remove-rescan";
+  const auto it = plan();
+  EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);
+  EXPECT_THAT(it.devices, ElementsAre(kAddress));
+}
+
+TEST_F(PhysicalPlan, IsRefusedWhenAVirtualFunctionWouldNotComeBack) {
+  virtual_one().driver = "iavf";
+  for (const auto* action : {"remove-rescan", "rebind", "reset"}) {
+    options_.action = action;
+    EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("virtual function"))) << action;
+  }
+}
+
+TEST_F(PhysicalPlan, OnADriverOfTheHostItsVirtualFunctionsAreLeftAlone) {
+  function().driver = "nvidia";
+  function().driver_override = "";
+  virtual_one().driver = virtual_one().driver_override = "vfio-pci";
+  const auto it = plan();
+  EXPECT_EQ(it.action, "");
+  EXPECT_THAT(it.steps, IsEmpty());
+}
+
+TEST_F(PlanTest, APhysicalFunctionIsRefusedWhileAVmHasAVirtualOne) {
+  TestHost host;
+  host.idle_device(42, kAddress);
+  host.vm_with_device(4711, 43, "0000:8a:00.4");
+  auto virtual_one = gpu("0000:8a:00.4");
+  virtual_one.physical_function = kAddress;
+  virtual_one.iommu_group = 43;
+  function().virtual_functions = {virtual_one.address};
+  snapshot_.pci_functions.push_back(virtual_one);
+  walk(host);
+  for (const auto* action : {"remove-rescan", "rebind", "reset"}) {
+    options_.action = action;
+    EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("in use by"))) << action;
+  }
+}
+
+TEST_F(PhysicalPlan, IsNotResetUnderVirtualFunctions) {
+  options_.action = "reset";
   EXPECT_THAT(plan().blocked_by, Contains(HasSubstr("virtual functions")));
 }
 

@@ -11,12 +11,8 @@ std::string_view file_name(std::string_view path) { return path.substr(path.rfin
 void read_virtual_function(UsedFunction& physical, const std::string& address) {
   const auto pci = read_pci_device(physical.tables.root, address);
   if (!pci) return physical.unknown(pci.error());
-  // That it is idle can't be told from here, and it is there to be given away.
-  if (is_vfio_driver(pci->driver)) {
-    physical.use(HostUseKind::kVirtualFunctions,
-                 fmt::format("its virtual function {} is given to VMs ({})", address, pci->driver));
-    return;
-  }
+  // Whether a VM has it stands in VFIO's books, and not here.
+  if (is_vfio_driver(pci->driver)) return;
   for (const auto& use : read_host_uses(physical.tables, address)) {
     const bool known = use.kind != HostUseKind::kUnknown;
     physical.use(known ? HostUseKind::kVirtualFunctions : HostUseKind::kUnknown,

@@ -93,15 +93,22 @@ void add_return_to_driver(const PciFunction& function, Plan& plan) {
 
 void add_unbind(const PciFunction& function, Plan& plan) {
   plan.devices.push_back(function.address);
+  if (!function.virtual_functions.empty()) plan.steps.push_back(vf_count_step(function.address, 0));
   if (function.driver.empty()) return;
   plan.steps.push_back(unbind_step(function.address, function.driver));
   plan.steps.push_back(expect_driver_step(function.address, ""));
+}
+
+void add_virtual_functions(const PciFunction& function, Plan& plan) {
+  const auto count = function.virtual_functions.size();
+  if (count != 0) plan.steps.push_back(vf_count_step(function.address, count));
 }
 
 void add_rebind(const Subject& subject, Plan& plan) {
   for (const auto* function : acted_functions(subject)) {
     add_unbind(*function, plan);
     add_return_to_host(subject, *function, plan);
+    add_virtual_functions(*function, plan);
   }
 }
 
@@ -122,6 +129,7 @@ void add_remove_rescan(const Subject& subject, Plan& plan) {
     plan.steps.push_back(await_device_step(function->address, function->vendor, function->device));
     belongs_to_host(subject, *function) ? add_return_to_host(subject, *function, plan)
                                         : add_return_to_driver(*function, plan);
+    add_virtual_functions(*function, plan);
   }
 }
 

@@ -112,6 +112,22 @@ std::string virtual_functions(const Subject& subject) {
   return "";
 }
 
+// They go with the driver of the physical function and come back in the same
+// number; below a physical one on vfio, the kernel gives them to vfio as well
+// (vfio_pci_bus_notifier).
+std::string idle_virtual_functions(const Subject& subject) {
+  for (const auto* function : acted_functions(subject)) {
+    for (const auto& address : function->virtual_functions) {
+      const auto* virtual_one = subject.find(address);
+      if (virtual_one == nullptr) return fmt::format("sysfs told nothing of {}", address);
+      if (virtual_one->driver.empty() || is_vfio_driver(virtual_one->driver)) continue;
+      return fmt::format("{}, a virtual function of {}, is on {} and would not come back there",
+                         address, function->address, virtual_one->driver);
+    }
+  }
+  return "";
+}
+
 // A bus scan does not find virtual functions: they do not answer to it.
 std::string found_by_scan(const Subject& subject) {
   for (const auto* function : acted_functions(subject)) {
@@ -222,7 +238,10 @@ constexpr std::array kRows = std::to_array<Row>({
      any_of(kRebind, kReset, kVendorReset)},
     {"no-holder", "no process is seen to hold it", no_holder, any_of(kFinish, kRemoveRescan)},
     {"host-uses", "the host does not need it", host_uses, kTouching},
-    {"virtual-functions", "no virtual functions depend on it", virtual_functions, kOnDevices},
+    {"virtual-functions", "no virtual functions depend on it", virtual_functions,
+     any_of(kReset, kVendorReset)},
+    {"virtual-functions", "its virtual functions come back with it", idle_virtual_functions,
+     any_of(kRebind, kRemoveRescan)},
     {"found-by-scan", "a scan of the bus finds it again", found_by_scan, any_of(kRemoveRescan)},
     {"acts-on", "it is on a vfio driver or has none", something_to_act_on,
      any_of(kRebind, kReset, kRemoveRescan)},

@@ -203,6 +203,9 @@ std::vector<const PciFunction*> acted_functions(const Subject& subject) {
   for (const auto* function : subject.unit) {
     if (function->class_code >> 16 == kBridgeClass) continue;
     const bool wanted = contains(subject.target.addresses, function->address);
+    // It goes and comes with its physical one, if that one does.
+    const auto* physical = subject.find(function->physical_function);
+    if (physical != nullptr && (!wanted || is_vfio_driver(physical->driver))) continue;
     if (is_vfio_driver(function->driver) || (wanted && function->driver.empty())) {
       out.push_back(function);
     }
