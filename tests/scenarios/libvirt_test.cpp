@@ -8,30 +8,14 @@
 
 #include "support/actors.h"
 #include "support/audit.h"
-#include "support/libvirt_domain.h"
-#include "support/pci_device.h"
+#include "support/passed_device.h"
 #include "support/process_files.h"
-#include "support/requirement.h"
 
 namespace vmleak::scenarios {
 namespace {
 
-constexpr const char* kNativeDriver = "e1000e";
-
-class Libvirt : public testing::Test {
+class Libvirt : public PassedDevice {
  protected:
-  void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    const auto devices = lab_devices("E1000E");
-    ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    LibvirtHost::get().start_libvirtd();
-    device_ = std::make_unique<PciDevice>(devices[0], kNativeDriver);
-  }
-
-  [[nodiscard]] LibvirtDomainOptions with_device() const {
-    return {.host_devices = {device_->address()}};
-  }
-
   [[nodiscard]] std::unique_ptr<LibvirtDomain> next_domain(bool managed) const {
     return std::make_unique<LibvirtDomain>(
         LibvirtDomainOptions{.name = "gpu-08",
@@ -39,8 +23,6 @@ class Libvirt : public testing::Test {
                              .host_devices = {device_->address()},
                              .managed = managed});
   }
-
-  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_F(Libvirt, RunningDomainIsFine) {

@@ -6,40 +6,26 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "support/actors.h"
 #include "support/audit.h"
 #include "support/leak_module.h"
-#include "support/libvirt_domain.h"
-#include "support/pci_device.h"
+#include "support/passed_device.h"
 #include "support/process_files.h"
 #include "support/release.h"
-#include "support/requirement.h"
 #include "support/wait.h"
 
 namespace vmleak::scenarios {
 namespace {
 
-constexpr const char* kNativeDriver = "e1000e";
-
-class ReleaseDomain : public testing::Test {
+class ReleaseDomain : public PassedDevice {
  protected:
-  void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    const auto devices = lab_devices("E1000E");
-    ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    LibvirtHost::get().start_libvirtd();
-    device_ = std::make_unique<PciDevice>(devices[0], kNativeDriver);
-  }
-
   // The device waits on vfio-pci for domains that leave it there.
   void park_device() { device_->bind("vfio-pci"); }
 
   [[nodiscard]] std::unique_ptr<LibvirtDomain> domain(bool managed) const {
-    return std::make_unique<LibvirtDomain>(
-        LibvirtDomainOptions{.host_devices = {device_->address()}, .managed = managed});
+    return std::make_unique<LibvirtDomain>(with_device(managed));
   }
   [[nodiscard]] std::unique_ptr<LibvirtDomain> next_domain() const {
     return std::make_unique<LibvirtDomain>(
@@ -48,8 +34,6 @@ class ReleaseDomain : public testing::Test {
                              .host_devices = {device_->address()},
                              .managed = false});
   }
-
-  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_F(ReleaseDomain, TheHolderOfTheGroupFileIsEnded) {

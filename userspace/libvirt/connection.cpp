@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "libvirt/connection.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -15,6 +14,7 @@
 #include <set>
 #include <span>
 
+#include "base/shared_library.h"
 #include "libvirt/domain_state.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/node_device_xml.h"
@@ -44,36 +44,30 @@ struct Library {
   decltype(&::virNodeDeviceFree) free_device = nullptr;
 };
 
-template <class F>
-bool resolve(void* handle, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(handle, name));
-  return function != nullptr;
-}
-
-// Never closed: libvirt has threads of its own.
 Result<Library> load() {
-  void* handle = ::dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return Error{"load libvirt.so.0: it is not installed", ENOENT};
+  auto shared = SharedLibrary::load("libvirt.so.0");
+  if (!shared) return shared.error();
   Library library;
-  const bool complete = resolve(handle, "virInitialize", library.initialize) &&
-                        resolve(handle, "virSetErrorFunc", library.set_error_func) &&
-                        resolve(handle, "virGetLastErrorMessage", library.last_error) &&
-                        resolve(handle, "virConnectOpenReadOnly", library.open) &&
-                        resolve(handle, "virConnectClose", library.close) &&
-                        resolve(handle, "virConnectGetLibVersion", library.library_version) &&
-                        resolve(handle, "virConnectGetVersion", library.hypervisor_version) &&
-                        resolve(handle, "virConnectListAllDomains", library.list) &&
-                        resolve(handle, "virDomainGetUUIDString", library.uuid) &&
-                        resolve(handle, "virDomainGetState", library.state) &&
-                        resolve(handle, "virDomainGetXMLDesc", library.xml) &&
-                        resolve(handle, "virDomainFree", library.free) &&
-                        resolve(handle, "virGetLastError", library.last_error_details) &&
-                        resolve(handle, "virNodeNumOfDevices", library.count_devices) &&
-                        resolve(handle, "virNodeListDevices", library.list_devices) &&
-                        resolve(handle, "virNodeDeviceLookupByName", library.find_device) &&
-                        resolve(handle, "virNodeDeviceGetXMLDesc", library.device_xml) &&
-                        resolve(handle, "virNodeDeviceFree", library.free_device);
-  if (!complete) return Error{"load libvirt.so.0: it lacks a function", ENOENT};
+  (*shared)
+      .get("virInitialize", library.initialize)
+      .get("virSetErrorFunc", library.set_error_func)
+      .get("virGetLastErrorMessage", library.last_error)
+      .get("virConnectOpenReadOnly", library.open)
+      .get("virConnectClose", library.close)
+      .get("virConnectGetLibVersion", library.library_version)
+      .get("virConnectGetVersion", library.hypervisor_version)
+      .get("virConnectListAllDomains", library.list)
+      .get("virDomainGetUUIDString", library.uuid)
+      .get("virDomainGetState", library.state)
+      .get("virDomainGetXMLDesc", library.xml)
+      .get("virDomainFree", library.free)
+      .get("virGetLastError", library.last_error_details)
+      .get("virNodeNumOfDevices", library.count_devices)
+      .get("virNodeListDevices", library.list_devices)
+      .get("virNodeDeviceLookupByName", library.find_device)
+      .get("virNodeDeviceGetXMLDesc", library.device_xml)
+      .get("virNodeDeviceFree", library.free_device);
+  if (auto complete = shared->complete(); !complete) return complete.error();
   return library;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "records/systemd_journal.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/shared_library.h"
 #include "host/text.h"
 
 // Opaque; nothing links to libsystemd, and its header is not needed.
@@ -40,24 +40,19 @@ struct Library {
   int (*get_realtime_usec)(sd_journal*, std::uint64_t* usec) = nullptr;
 };
 
-template <class F>
-bool resolve(void* handle, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(handle, name));
-  return function != nullptr;
-}
-
 Result<Library> load() {
-  void* handle = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return Error{"load libsystemd.so.0: it is not installed", ENOENT};
+  auto shared = SharedLibrary::load("libsystemd.so.0");
+  if (!shared) return shared.error();
   Library library;
-  const bool complete = resolve(handle, "sd_journal_open_directory", library.open_directory) &&
-                        resolve(handle, "sd_journal_close", library.close) &&
-                        resolve(handle, "sd_journal_add_match", library.add_match) &&
-                        resolve(handle, "sd_journal_seek_tail", library.seek_tail) &&
-                        resolve(handle, "sd_journal_previous", library.previous) &&
-                        resolve(handle, "sd_journal_get_data", library.get_data) &&
-                        resolve(handle, "sd_journal_get_realtime_usec", library.get_realtime_usec);
-  if (!complete) return Error{"load libsystemd.so.0: it lacks a function", ENOENT};
+  (*shared)
+      .get("sd_journal_open_directory", library.open_directory)
+      .get("sd_journal_close", library.close)
+      .get("sd_journal_add_match", library.add_match)
+      .get("sd_journal_seek_tail", library.seek_tail)
+      .get("sd_journal_previous", library.previous)
+      .get("sd_journal_get_data", library.get_data)
+      .get("sd_journal_get_realtime_usec", library.get_realtime_usec);
+  if (auto complete = shared->complete(); !complete) return complete.error();
   return library;
 }
 

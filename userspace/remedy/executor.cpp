@@ -54,10 +54,7 @@ class StepRun {
     const auto look = hands_.look(step_.step);
     step_.before = look ? look->state : look.error().message;
     step_.started_ns = context_.now_ns();
-    auto begun = record_of(run_, JournalEvent::kStepStarted, context_);
-    begun.step = index_;
-    begun.before = step_.before;
-    if (auto written = journal_.append(begun); !written) {
+    if (auto written = write(JournalEvent::kStepStarted); !written) {
       return "not begun: " + written.error().message;
     }
     step_.started = true;
@@ -75,6 +72,17 @@ class StepRun {
   }
 
  private:
+  // The step as it is by now.
+  Status write(JournalEvent event) {
+    auto record = record_of(run_, event, context_);
+    record.step = index_;
+    record.before = step_.before;
+    record.after = step_.after;
+    record.result = step_.result;
+    record.detail = step_.detail;
+    return journal_.append(record);
+  }
+
   void end(std::string_view result, std::string_view detail) {
     step_.result = result;
     step_.detail = detail;
@@ -90,13 +98,7 @@ class StepRun {
     const auto look = hands_.look(step_.step);
     step_.after = look ? look->state : look.error().message;
     step_.ended_ns = context_.now_ns();
-    auto ended = record_of(run_, JournalEvent::kStepEnded, context_);
-    ended.step = index_;
-    ended.before = step_.before;
-    ended.after = step_.after;
-    ended.result = step_.result;
-    ended.detail = step_.detail;
-    const auto written = journal_.append(ended);
+    const auto written = write(JournalEvent::kStepEnded);
     context_.progress(step_.step, step_);
     if (!step_.is_done()) return step_.step.text + ": " + step_.detail;
     return written ? "" : written.error().message;
