@@ -114,6 +114,16 @@ TEST_F(ReleaseDevice, APlanWhoseFactsHaveChangedIsRefused) {
   EXPECT_TRUE(refused.is_blocked_by("facts have changed")) << refused;
 }
 
+TEST_F(ReleaseDevice, AnOverrideThatWasLeftIsTakenBack) {
+  const PciDevice device(lab_devices("E1000E").front(), "e1000e");
+  device.override_driver("vfio-pci");
+  const auto done = run_release(device.address(), {"--yes"});
+  EXPECT_EQ(done.exit_code(), 0) << done;
+  EXPECT_EQ(done.action(), "clear-override") << done;
+  EXPECT_EQ(device.driver(), "e1000e");
+  EXPECT_EQ(run_release(device.address()).action(), "") << "nothing is left to do";
+}
+
 TEST_F(ReleaseDevice, AResetIsDoneByName) {
   const auto& device = take("E1000E");
   const auto done = run_release(device.address(), {"--action", "reset", "--yes"});

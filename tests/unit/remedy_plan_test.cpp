@@ -164,6 +164,23 @@ TEST_F(PlanTest, ALeakedDeviceFileIsLeftAlone) {
   }
 }
 
+TEST_F(PlanTest, AnOverrideThatWasLeftIsTakenBack) {
+  TestHost host;
+  walk(host);
+  function().driver = "nvidia";
+  auto it = plan();
+  EXPECT_EQ(it.action, "clear-override");
+  EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);
+  ASSERT_EQ(it.steps.size(), 1U);
+  EXPECT_EQ(it.steps[0].kind, StepKind::kOverride);
+  EXPECT_EQ(it.steps[0].value, "");
+  ASSERT_EQ(it.expected.size(), 1U);
+  EXPECT_EQ(it.expected[0].driver, "nvidia");
+  function().parking = {{"driverctl", "/etc/driverctl.d/0000:8a:00.0"}};
+  it = plan();
+  EXPECT_EQ(it.action, "") << "somebody wants it so";
+}
+
 TEST_F(PlanTest, ALivingVmKeepsItsDevice) {
   TestHost host;
   host.vm_with_device(4711, 42);

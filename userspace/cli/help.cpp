@@ -79,6 +79,7 @@ new audit.
 
 Actions, the least harmful first:
   finish         do the open steps of an interrupted run
+  clear-override take a driver_override back that a VM has left
   close-holder   end the processes that hold it (only by name)
   rebind         give it back to the host's driver
   reset          reset the device (only by name)

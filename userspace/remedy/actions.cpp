@@ -16,6 +16,8 @@ namespace {
 constexpr std::array kActions = std::to_array<Action>({
     {ActionKind::kFinish, "finish", "do the open steps of an interrupted run", false,
      "not needed: it only completes what was begun"},
+    {ActionKind::kClearOverride, "clear-override", "take a driver_override back that a VM has left",
+     false, "write the driver's name to driver_override again"},
     {ActionKind::kCloseHolder, "close-holder", "end the processes that hold it", true,
      "can't be undone: start what was ended again"},
     {ActionKind::kRebind, "rebind", "give it back to the host's driver", false,
@@ -54,6 +56,8 @@ constexpr std::array kCures = std::to_array<Cure>({
     {Situation::kKernelKept, "", "only the kernel keeps it: only a reboot gives it back"},
     {Situation::kOnVfio, "rebind", "it is idle and on a vfio driver"},
     {Situation::kUnbound, "rebind", "it is idle and has no driver"},
+    {Situation::kOverrideLeft, "clear-override",
+     "it is on a driver of the host, with a driver_override that takes it away at the next bind"},
     {Situation::kOnHostDriver, "", "it is not on a vfio driver: there is nothing to give back"},
 });
 
@@ -133,6 +137,14 @@ void add_remove_rescan(const Subject& subject, Plan& plan) {
   }
 }
 
+void add_clear_override(const Subject& subject, Plan& plan) {
+  for (const auto* function : overridden_functions(subject)) {
+    plan.devices.push_back(function->address);
+    plan.steps.push_back(override_step(function->address, ""));
+    expect(plan, *function, function->driver, false);
+  }
+}
+
 void add_reset(const Subject& subject, Plan& plan) {
   for (const auto* function : acted_functions(subject)) {
     plan.devices.push_back(function->address);
@@ -209,6 +221,9 @@ void add_steps(const Subject& subject, const Action& action, Plan& plan) {
   switch (action.kind) {
     case ActionKind::kFinish:
       add_finish(subject, plan);
+      break;
+    case ActionKind::kClearOverride:
+      add_clear_override(subject, plan);
       break;
     case ActionKind::kCloseHolder:
       add_close_holder(subject, plan);

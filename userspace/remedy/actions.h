@@ -10,7 +10,15 @@
 
 namespace vmleak {
 
-enum class ActionKind { kFinish, kCloseHolder, kRebind, kReset, kVendorReset, kRemoveRescan };
+enum class ActionKind {
+  kFinish,
+  kClearOverride,
+  kCloseHolder,
+  kRebind,
+  kReset,
+  kVendorReset,
+  kRemoveRescan,
+};
 
 struct Action {
   ActionKind kind;

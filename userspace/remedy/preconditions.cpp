@@ -173,6 +173,12 @@ std::string not_parked(const Subject& subject) {
   return "";
 }
 
+std::string something_overridden(const Subject& subject) {
+  return overridden_functions(subject).empty()
+             ? "none is on a driver of the host with another as driver_override"
+             : "";
+}
+
 std::string reset_offered(const Subject& subject) {
   for (const auto* function : acted_functions(subject)) {
     if (function->reset_methods.empty()) {
@@ -245,7 +251,10 @@ constexpr std::array kRows = std::to_array<Row>({
     {"found-by-scan", "a scan of the bus finds it again", found_by_scan, any_of(kRemoveRescan)},
     {"acts-on", "it is on a vfio driver or has none", something_to_act_on,
      any_of(kRebind, kReset, kRemoveRescan)},
-    {"kernel", "no task waits in the kernel for it or for the PCI bus", no_kernel_wait, kTouching},
+    {"kernel", "no task waits in the kernel for it or for the PCI bus", no_kernel_wait,
+     kTouching | any_of(kClearOverride)},
+    {"overridden", "a driver_override was left on it", something_overridden,
+     any_of(kClearOverride)},
     {"native-driver", "the host has a driver for it", native_driver, any_of(kRebind)},
     {"not-parked", "it is not on vfio-pci on purpose", not_parked, any_of(kRebind)},
     {"reset-method", "the kernel can reset it", reset_offered, any_of(kReset)},

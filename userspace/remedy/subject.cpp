@@ -8,6 +8,7 @@
 #include <span>
 #include <tuple>
 
+#include "audit/parked.h"
 #include "audit/past_use.h"
 #include "audit/verdict.h"
 #include "base/pci_address.h"
@@ -143,7 +144,10 @@ Situation situation_of(const Subject& subject) {
   if (!subject.open_groups.empty()) return Situation::kGroupLeaked;
   if (subject.unit.empty() && any_gone(subject)) return Situation::kKernelKept;
   const auto acted = acted_functions(subject);
-  if (acted.empty()) return Situation::kOnHostDriver;
+  if (acted.empty()) {
+    return overridden_functions(subject).empty() ? Situation::kOnHostDriver
+                                                 : Situation::kOverrideLeft;
+  }
   const bool on_vfio = std::any_of(acted.begin(), acted.end(),
                                    [](const auto* function) { return !function->driver.empty(); });
   return on_vfio ? Situation::kOnVfio : Situation::kUnbound;
@@ -207,6 +211,19 @@ std::vector<const PciFunction*> acted_functions(const Subject& subject) {
     const auto* physical = subject.find(function->physical_function);
     if (physical != nullptr && (!wanted || is_vfio_driver(physical->driver))) continue;
     if (is_vfio_driver(function->driver) || (wanted && function->driver.empty())) {
+      out.push_back(function);
+    }
+  }
+  return out;
+}
+
+std::vector<const PciFunction*> overridden_functions(const Subject& subject) {
+  std::vector<const PciFunction*> out;
+  for (const auto* function : subject.unit) {
+    const bool left = !function->driver.empty() && !is_vfio_driver(function->driver) &&
+                      is_vfio_driver(function->driver_override);
+    if (left && contains(subject.target.addresses, function->address) &&
+        parked_by(subject.snapshot, *function).empty()) {
       out.push_back(function);
     }
   }

@@ -22,6 +22,7 @@ enum class Situation {
   kKernelKept,    // no device: the kernel keeps a VM or its memory
   kOnVfio,        // idle, on a vfio driver
   kUnbound,       // idle, without a driver
+  kOverrideLeft,  // on a driver of the host, overridden by a vfio one
   kOnHostDriver,  // nothing to give back
 };
 
@@ -64,6 +65,10 @@ std::string unseen_part(const Snapshot& snapshot);
 // The functions of the unit on a vfio driver, and those of the target without
 // a driver: what a remedy acts on.  Never bridges.
 std::vector<const PciFunction*> acted_functions(const Subject& subject);
+
+// Targets on a driver of the host whose driver_override names a vfio one, with
+// nothing known that wants it so.
+std::vector<const PciFunction*> overridden_functions(const Subject& subject);
 
 // It was taken from a driver of the host for a VM that is over.
 bool belongs_to_host(const Subject& subject, const PciFunction& function);
