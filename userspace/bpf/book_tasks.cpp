@@ -184,6 +184,7 @@ void BookParts::add_waiting_tasks() {
 
 std::vector<std::string> BookParts::function_names(const std::vector<std::uint64_t>& stack) const {
   std::vector<std::string> names;
+  names.reserve(stack.size());
   for (const auto address : stack) {
     names.push_back(options_.describe_function ? options_.describe_function(address)
                                                : std::string("?"));

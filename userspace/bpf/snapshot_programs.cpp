@@ -185,6 +185,7 @@ Result<SnapshotPrograms> SnapshotPrograms::load(const KernelAddresses& addresses
 
 std::vector<std::string> SnapshotPrograms::program_names() {
   std::vector<std::string> names;
+  names.reserve(kRunPrograms.size() + kIteratePrograms.size());
   for (const auto& row : kRunPrograms) names.emplace_back(row.name);
   for (const auto& row : kIteratePrograms) names.emplace_back(row.name);
   return names;

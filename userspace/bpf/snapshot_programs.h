@@ -47,6 +47,8 @@ class SnapshotPrograms {
 
   SnapshotPrograms(SnapshotPrograms&&) noexcept;
   SnapshotPrograms& operator=(SnapshotPrograms&&) noexcept;
+  SnapshotPrograms(const SnapshotPrograms&) = delete;
+  SnapshotPrograms& operator=(const SnapshotPrograms&) = delete;
   ~SnapshotPrograms();
 
   enum class Run {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/file_descriptor.h"
 #include "base/result.h"
@@ -21,6 +22,10 @@ class JournalFile : public JournalWriter {
   static Result<JournalFile> open(const HostRoot& root);
 
   JournalFile(JournalFile&& other) noexcept : file_(std::move(other.file_)) {}
+  JournalFile(const JournalFile&) = delete;
+  JournalFile& operator=(const JournalFile&) = delete;
+  JournalFile& operator=(JournalFile&&) = delete;
+  ~JournalFile() override = default;
 
   // Also fsync(2).  What an earlier write has left of a line is ended first.
   Status append(const JournalRecord& record) override;

@@ -14,6 +14,8 @@ class ModuleAliases {
   ModuleAliases();
   ModuleAliases(const ModuleAliases&) = delete;
   ModuleAliases& operator=(const ModuleAliases&) = delete;
+  ModuleAliases(ModuleAliases&&) = delete;
+  ModuleAliases& operator=(ModuleAliases&&) = delete;
   ~ModuleAliases();
 
   // The modules that modprobe(8) would load for it, e.g. "e1000e"; blacklisted

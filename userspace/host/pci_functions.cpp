@@ -138,6 +138,8 @@ PciFunction read_function(const Directory& directory, const std::string& address
 // The last message of each native driver about each function.
 void add_messages(const std::vector<DeviceMessage>& messages, std::uint64_t boot_time_ns,
                   PciFunction& function) {
+  // clang 14, which the fuzzers are built with, does not know libstdc++'s ranges.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
     const auto& driver = message->driver;
     if (message->pci_address != function.address || driver == "pci" || driver == "pcieport" ||

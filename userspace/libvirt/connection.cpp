@@ -97,6 +97,8 @@ class Connection {
       : library_(library), connection_(connection) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  Connection(Connection&&) = delete;
+  Connection& operator=(Connection&&) = delete;
   ~Connection() { library_.close(connection_); }
 
   Result<LibvirtAnswer> read() {

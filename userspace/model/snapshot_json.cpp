@@ -89,7 +89,6 @@ void with_facts_of(NodeKind kind, Visit visit) {
     case NodeKind::kOpenFile:
       return visit(OpenFileFacts{});
     case NodeKind::kProcess:
-      return visit(ProcessFacts{});
     case NodeKind::kKernelThread:
       return visit(ProcessFacts{});
     case NodeKind::kIoUring:

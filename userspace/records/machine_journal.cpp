@@ -36,7 +36,7 @@ bool may_be(const PastRun& machine, const PastRun& other) {
 
 struct Name {
   std::string name, uuid;
-  auto operator<=>(const Name&) const = default;
+  auto operator<=>(const Name&) const = default;  // NOLINT: clang-tidy 14 sees a 0 there
 };
 
 // An UUID says more than none of the same name.

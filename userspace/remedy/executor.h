@@ -27,6 +27,8 @@ class StepHands {
   StepHands() = default;
   StepHands(const StepHands&) = delete;
   StepHands& operator=(const StepHands&) = delete;
+  StepHands(StepHands&&) = delete;
+  StepHands& operator=(StepHands&&) = delete;
   virtual ~StepHands() = default;
 
   // Keeps everybody else from opening these IOMMU groups, or a device of them,
@@ -47,6 +49,8 @@ class JournalWriter {
   JournalWriter() = default;
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
+  JournalWriter(JournalWriter&&) = delete;
+  JournalWriter& operator=(JournalWriter&&) = delete;
   virtual ~JournalWriter() = default;
 
   virtual Status append(const JournalRecord& record) = 0;

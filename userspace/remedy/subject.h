@@ -33,6 +33,9 @@ struct Subject {
           const PlanOptions& how);
   Subject(const Subject&) = delete;
   Subject& operator=(const Subject&) = delete;
+  Subject(Subject&&) = delete;
+  Subject& operator=(Subject&&) = delete;
+  ~Subject() = default;
 
   [[nodiscard]] const Graph& graph() const { return sample.graph; }
   [[nodiscard]] const PciFunction* find(std::string_view address) const;
