@@ -10,7 +10,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using vmleak::testing::gpu;
 using vmleak::testing::Machine;
 using vmleak::testing::PlanTest;
 using vmleak::testing::TestHost;

@@ -14,8 +14,6 @@ namespace vmleak::scenarios {
 class JournalWatch {
  public:
   JournalWatch();
-  JournalWatch(const JournalWatch&) = delete;
-  JournalWatch& operator=(const JournalWatch&) = delete;
 
   // Sends SIGKILL to the process as soon as a step of this kind has ended.
   // This process runs with real-time priority until then: on one CPU, the other
