@@ -44,6 +44,8 @@ TEST_F(HeldPlan, AVisibleHolderIsNamedAndOnlyEndedOnRequest) {
   EXPECT_EQ(it.steps[0].start_time_ns, 77U);
   EXPECT_EQ(it.steps[0].value, "TERM");
   EXPECT_EQ(it.steps[2].value, "KILL");
+  ASSERT_EQ(it.expected.size(), 1U);
+  EXPECT_EQ(it.expected[0].driver, "") << "libvirt may take it back to its driver meanwhile";
 }
 
 TEST_F(HeldPlan, NothingIsRemovedUnderAHolder) {

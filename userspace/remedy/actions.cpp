@@ -173,7 +173,9 @@ void add_close_holder(const Subject& subject, Plan& plan) {
     }
     plan.risk = std::max(plan.risk, risk_of_ending(subject, holder));
   }
-  for (const auto* function : subject.unit) expect(plan, *function, function->driver, false);
+  // Whoever waited for the holder may move the device meanwhile: libvirt gives a
+  // managed one back to its driver.
+  for (const auto* function : subject.unit) expect(plan, *function, "", false);
 }
 
 // A group whose file leaked in the kernel is open, and nobody can use that file.
