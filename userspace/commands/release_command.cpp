@@ -22,7 +22,8 @@ Result<PlannedRelease> plan_it(const ReleaseCommand& command, const Environment&
     out.source.functions.insert(*std::move(address));
   }
   // What another host's snapshot says is planned without this host's journal.
-  if (command.source.from.empty()) {
+  // Who may not read it may not read this host either, which is said below.
+  if (command.source.from.empty() && environment.who().root) {
     auto unfinished = read_unfinished(environment, environment.host().boot_id, false);
     if (!unfinished) return unfinished.error();
     for (const auto& run : *unfinished) {
