@@ -57,11 +57,11 @@ TEST_F(HostNetworkUses, Address) {
 }
 
 TEST_F(HostNetworkUses, TheOperatorsConnectionIsFoundAboveSudo) {
+  using namespace std::string_view_literals;
   tree.file("/proc/self/status", "Name:\tvmleak\nPPid:\t40\n")
-      .file("/proc/40/environ", std::string("TERM=dumb\0", 10))
+      .file("/proc/40/environ", "TERM=dumb\0"sv)
       .file("/proc/40/status", "Name:\tsudo\nPPid:\t30\n")
-      .file("/proc/30/environ",
-            std::string("A=1\0SSH_CONNECTION=10.0.0.9 50000 10.0.0.5 22\0B=\0", 51))
+      .file("/proc/30/environ", "A=1\0SSH_CONNECTION=10.0.0.9 50000 10.0.0.5 22\0B=\0"sv)
       .file("/proc/30/status", "Name:\tbash\nPPid:\t1\n");
   addresses = {{"eth0", "10.0.0.5", false}};
   EXPECT_THAT(uses(), ElementsAre(IsUse(kNetwork, "your own connection (SSH to 10.0.0.5)")));
