@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "support/passed_device.h"
+#include "support/shared_group.h"
 
 namespace vmleak::scenarios {
 namespace {
@@ -36,22 +37,14 @@ TEST_F(DeviceAssigned, ToTwoDomainsThatBothWantIt) {
   EXPECT_TRUE(is_clean(run_audit())) << "one running";
 }
 
-struct SharedGroup {
-  const char* devices;  // of the lab
-  const char* host_driver;
-};
-
-class DeviceGroup : public testing::TestWithParam<SharedGroup> {
+class DeviceGroup : public WithSharedGroup {
  protected:
   void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    addresses_ = lab_devices(GetParam().devices);
-    ASSERT_EQ(addresses_.size(), 2U) << "start the lab with --device all";
+    WithSharedGroup::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     LibvirtHost::get().start_libvirtd();
     forget_past_domains();
   }
-
-  std::vector<std::string> addresses_;
 };
 
 TEST_P(DeviceGroup, MemberOnAHostDriverKeepsADomainFromStarting) {
@@ -76,12 +69,7 @@ TEST_P(DeviceGroup, MemberOnAHostDriverKeepsADomainFromStarting) {
   EXPECT_TRUE(is_clean(run_audit()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Groups, DeviceGroup,
-                         testing::Values(SharedGroup{"BRIDGE", "e1000"},
-                                         SharedGroup{"MULTIFUNCTION", "e1000e"}),
-                         [](const auto& parameter) {
-                           return std::string(parameter.param.devices);
-                         });
+INSTANTIATE_TEST_SUITE_P(Groups, DeviceGroup, shared_groups(), name_of);
 
 }  // namespace
 }  // namespace vmleak::scenarios

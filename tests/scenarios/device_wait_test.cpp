@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "support/actors.h"
+#include "support/device_on_vfio.h"
 #include "support/leak_module.h"
 #include "support/passed_device.h"
 #include "support/process_files.h"
@@ -21,15 +22,8 @@ std::string drivers_file(const std::string& driver, const char* file) {
   return "/sys/bus/pci/drivers/" + driver + "/" + file;
 }
 
-class DeviceWait : public testing::Test {
+class DeviceWait : public DeviceOnVfio {
  protected:
-  void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    const auto devices = lab_devices("E1000E");
-    ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
-  }
-
   // Writes, and is found in that function of the kernel.
   static std::unique_ptr<ChildProcess> start_to_wait(const char* name, const std::string& path,
                                                      const std::string& text,
@@ -58,8 +52,6 @@ class DeviceWait : public testing::Test {
   [[nodiscard]] QemuOptions with_device() const {
     return {.name = "gpu-07", .vfio_devices = {device_->address()}};
   }
-
-  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_F(DeviceWait, UnbindOfADeviceInUseHangs) {

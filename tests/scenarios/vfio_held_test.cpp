@@ -9,6 +9,7 @@
 
 #include "support/actors.h"
 #include "support/audit.h"
+#include "support/device_on_vfio.h"
 #include "support/kvm_vm.h"
 #include "support/orphan.h"
 #include "support/process_files.h"
@@ -20,15 +21,8 @@
 namespace vmleak::scenarios {
 namespace {
 
-class VfioHeld : public testing::Test {
+class VfioHeld : public DeviceOnVfio {
  protected:
-  void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    const auto devices = lab_devices("E1000E");
-    ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
-    device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
-  }
-
   // What the next VMM meets.
   [[nodiscard]] int error_of_open() const {
     const FileDescriptor group(::open(device_->group_path().c_str(), O_RDWR | O_CLOEXEC));
@@ -52,8 +46,6 @@ class VfioHeld : public testing::Test {
     EXPECT_TRUE(is_clean(run_audit()));
     EXPECT_EQ(error_of_open(), 0);
   }
-
-  std::unique_ptr<PciDevice> device_;
 };
 
 TEST_F(VfioHeld, IdleDeviceIsFree) { expect_free(); }

@@ -10,29 +10,13 @@
 
 #include "support/audit.h"
 #include "support/check.h"
-#include "support/pci_device.h"
-#include "support/requirement.h"
+#include "support/shared_group.h"
 
 namespace vmleak::scenarios {
 namespace {
 
-struct SharedGroup {
-  const char* devices;  // of the lab
-  const char* host_driver;
-};
-
-std::ostream& operator<<(std::ostream& stream, const SharedGroup& group) {
-  return stream << group.devices;
-}
-
-class VfioViability : public testing::TestWithParam<SharedGroup> {
+class VfioViability : public WithSharedGroup {
  protected:
-  void SetUp() override {
-    REQUIRE_LAB("this machine has no VFIO device to spare");
-    addresses_ = lab_devices(GetParam().devices);
-    ASSERT_EQ(addresses_.size(), 2U) << "start the lab with --device all";
-  }
-
   static bool kernel_says_viable(const PciDevice& device) {
     const FileDescriptor group(
         check(::open(device.group_path().c_str(), O_RDWR | O_CLOEXEC), "open the group"));
@@ -41,8 +25,6 @@ class VfioViability : public testing::TestWithParam<SharedGroup> {
     check(::ioctl(group.get(), VFIO_GROUP_GET_STATUS, &status), "ask for the group's status");
     return (status.flags & VFIO_GROUP_FLAGS_VIABLE) != 0;
   }
-
-  std::vector<std::string> addresses_;
 };
 
 TEST_P(VfioViability, MemberOnAHostDriver) {
@@ -73,12 +55,7 @@ TEST_P(VfioViability, MemberOnNoDriver) {
   EXPECT_TRUE(is_clean(run_audit()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Groups, VfioViability,
-                         testing::Values(SharedGroup{"BRIDGE", "e1000"},
-                                         SharedGroup{"MULTIFUNCTION", "e1000e"}),
-                         [](const auto& parameter) {
-                           return std::string(parameter.param.devices);
-                         });
+INSTANTIATE_TEST_SUITE_P(Groups, VfioViability, shared_groups(), name_of);
 
 }  // namespace
 }  // namespace vmleak::scenarios

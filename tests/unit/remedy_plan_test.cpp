@@ -176,6 +176,9 @@ TEST_F(PlanTest, AnOverrideThatWasLeftIsTakenBack) {
   EXPECT_EQ(it.steps[0].value, "");
   ASSERT_EQ(it.expected.size(), 1U);
   EXPECT_EQ(it.expected[0].driver, "nvidia");
+  snapshot_.coverage.tier = Tier::kProc;
+  EXPECT_FALSE(plan().ready()) << "what can't be proved afterwards is not begun";
+  snapshot_.coverage.tier = Tier::kSnapshot;
   function().parking = {{"driverctl", "/etc/driverctl.d/0000:8a:00.0"}};
   it = plan();
   EXPECT_EQ(it.action, "") << "somebody wants it so";
@@ -198,12 +201,15 @@ TEST_F(PlanTest, WhatAnInterruptedRunRemovedIsFoundAgain) {
   snapshot_.pci_functions.clear();
   UnfinishedRun run;
   run.run = "r1";
+  run.action = "remove-rescan";
+  run.why = "cut";
   run.devices = {std::string(kAddress)};
   run.open_steps = {rescan_step(""), await_device_step(kAddress, 0x10de, 0x20b0)};
   options_.unfinished = {run};
   const auto it = plan("8a:00.0");
   EXPECT_EQ(it.action, "finish");
   EXPECT_EQ(it.finishes, "r1");
+  EXPECT_THAT(it.summary, HasSubstr("remove-rescan of 1970-01-01T00:00:00Z, cut"));
   EXPECT_TRUE(it.ready()) << ::testing::PrintToString(it.blocked_by);
   EXPECT_EQ(it.steps.size(), 2U);
 }

@@ -31,9 +31,6 @@ constexpr auto kFailVerdicts =
                                    {"stale", Verdict::kStale},
                                    {"inconclusive", Verdict::kInconclusive}});
 
-constexpr auto kRisks = std::to_array<Named<Risk>>(
-    {{"low", Risk::kLow}, {"medium", Risk::kMedium}, {"high", Risk::kHigh}});
-
 template <class T>
 T choose(std::span<const Named<T>> names, const std::string& wanted) {
   std::string valid;
@@ -180,6 +177,11 @@ void add_snapshot(CLI::App& app, SnapshotCommand& command) {
   add_addresses(app, command.source, "Keep kernel addresses");
 }
 
+Risk risk(const std::string& name) {
+  if (const auto found = risk_from(name)) return *found;
+  throw CLI::ValidationError(fmt::format("\"{}\" is none of low, medium, high", name));
+}
+
 std::string action(const std::string& name) {
   const auto names = action_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return name;
@@ -190,10 +192,8 @@ void add_release(CLI::App& app, ReleaseCommand& command) {
   app.add_option("TARGET", command.target, "What to give back")->type_name("")->required();
   add_converted(app, "--action", command.action, action,
                 "What to do, whatever its risk (default: the least harmful that cures)", "NAME");
-  add_converted(
-      app, "--max-risk", command.max_risk,
-      [](const std::string& text) { return choose<Risk>(kRisks, text); },
-      "The risk that is acceptable (default: medium)", "low|medium|high");
+  add_converted(app, "--max-risk", command.max_risk, risk,
+                "The risk that is acceptable (default: medium)", "low|medium|high");
   auto* yes = app.add_flag("--yes", command.yes, "Carry it out, and verify it");
   app.add_option("--plan", command.plan_id,
                  "Exactly the plan with this id; refused if facts have changed since")

@@ -53,8 +53,9 @@ Status HostHands::guard(const std::vector<std::int64_t>& groups) {
 }
 
 Result<StepLook> HostHands::look(const PlanStep& step) {
-  auto work = Background::start("look at " + step.address, kLookDeadline,
-                                [&] { return look_work(root_, step); });
+  const auto what = step.address.empty() ? std::string(to_string(step.kind)) : step.address;
+  auto work =
+      Background::start("look at " + what, kLookDeadline, [&] { return look_work(root_, step); });
   const auto reply = work.answer({});
   if (!reply) return reply.error();
   if (auto status = status_from(*reply); !status) return status.error();

@@ -40,7 +40,7 @@ struct Cure {
 // unbind, and the group comes back with a new, free node; an unbind while a
 // device file is out waits for ever and can't be killed.
 constexpr std::array kCures = std::to_array<Cure>({
-    {Situation::kInterrupted, "finish", "an earlier run was interrupted and left open steps"},
+    {Situation::kInterrupted, "finish", "an earlier run has left open steps"},
     {Situation::kInUse, "", "it is in use; shut its VM down instead"},
     {Situation::kReleasing, "", "it is still being given back; wait for that"},
     {Situation::kDeviceHeld, "close-holder",
@@ -216,7 +216,10 @@ const Action* find_action(std::string_view name) {
 const Action* cure_for(Situation situation) { return find_action(cure_row(situation).action); }
 
 std::string situation_text(const Subject& subject) {
-  return std::string(cure_row(subject.situation).text);
+  const auto text = std::string(cure_row(subject.situation).text);
+  if (subject.situation != Situation::kInterrupted) return text;
+  const auto& run = *subject.unfinished;
+  return fmt::format("{}: {} of {}, {}", text, run.action, rfc3339(run.time_ns), run.why);
 }
 
 void add_steps(const Subject& subject, const Action& action, Plan& plan) {

@@ -233,7 +233,7 @@ constexpr Actions kAll = kTouching | any_of(kCloseHolder);
 constexpr Actions kUnbinding = any_of(kFinish, kRebind, kReset, kRemoveRescan);
 
 constexpr std::array kRows = std::to_array<Row>({
-    {"books", "counters and holders could be read", books, kAll},
+    {"books", "counters and holders could be read", books, kAll | any_of(kClearOverride)},
     {"functions", "its PCI functions are known", functions_known, kOnDevices},
     {"settled", "the verdict on it is certain", settled, kOnDevices | any_of(kCloseHolder)},
     {"no-live-user", "no living VM uses it", no_user, kAll},
