@@ -32,6 +32,7 @@ TEST(ReferenceClasses, AreNamedAfterWhatTheyKeep) {
                                                       {NodeKind::kMm, "mm"},
                                                       {NodeKind::kModule, "module"},
                                                       {NodeKind::kIoUring, "io-uring"},
+                                                      {NodeKind::kEventfd, "eventfd"},
                                                       {NodeKind::kFile, "image"}};
   for (const auto& row : reference_classes()) {
     const auto slash = row.name.find('/');

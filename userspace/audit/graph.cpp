@@ -26,6 +26,7 @@ bool is_object(NodeKind kind) {
     case NodeKind::kMm:
     case NodeKind::kModule:
     case NodeKind::kFile:
+    case NodeKind::kEventfd:
       return true;
     case NodeKind::kOpenFile:
     case NodeKind::kProcess:

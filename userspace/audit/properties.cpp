@@ -90,6 +90,7 @@ class Properties {
     add("cgroup", facts.cgroup);
   }
   void operator()(const IoUringFacts& facts) { add_number("fixed files", facts.fixed_files); }
+  void operator()(const EventfdFacts& facts) { add_number("eventfd-id", facts.number); }
   void operator()(const DriverFacts& /*facts*/) {}
 
   std::vector<std::pair<std::string, std::string>> take() { return std::move(rows_); }

@@ -113,6 +113,8 @@ std::string node_text(const Graph& graph, NodeIndex index) {
       return node.name.starts_with("VFIO container") ? node.name : "VFIO container";
     case NodeKind::kIoUring:
       return "io_uring";
+    case NodeKind::kEventfd:
+      return named("eventfd");
     case NodeKind::kDriver:
       return named("driver");
   }

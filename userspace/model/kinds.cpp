@@ -6,7 +6,7 @@
 namespace vmleak {
 namespace {
 
-constexpr NameTable<NodeKind, 13> kNodeKinds{{
+constexpr NameTable<NodeKind, 14> kNodeKinds{{
     {NodeKind::kKvm, "kvm"},
     {NodeKind::kVfioGroup, "vfio_group"},
     {NodeKind::kVfioDevice, "vfio_device"},
@@ -19,6 +19,7 @@ constexpr NameTable<NodeKind, 13> kNodeKinds{{
     {NodeKind::kProcess, "process"},
     {NodeKind::kKernelThread, "kernel_thread"},
     {NodeKind::kIoUring, "io_uring"},
+    {NodeKind::kEventfd, "eventfd"},
     {NodeKind::kDriver, "driver"},
 }};
 

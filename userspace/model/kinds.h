@@ -23,6 +23,7 @@ enum class NodeKind {
   kProcess,       // thread group; also one whose leader is a zombie
   kKernelThread,  // task without an address space of its own
   kIoUring,       // struct io_ring_ctx
+  kEventfd,       // struct eventfd_ctx
   kDriver,        // device driver bound to a device
 };
 

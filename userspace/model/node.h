@@ -134,11 +134,16 @@ struct IoUringFacts {
   std::int64_t fixed_files = 0;  // size of the registered file table
 };
 
+// struct eventfd_ctx.
+struct EventfdFacts {
+  std::int64_t number = -1;  // eventfd_ctx.id, "eventfd-id" in fdinfo
+};
+
 struct DriverFacts {};
 
 using Facts = std::variant<KvmFacts, VfioGroupFacts, VfioDeviceFacts, VfioContainerFacts,
                            IommuGroupFacts, MmFacts, ModuleFacts, FileFacts, OpenFileFacts,
-                           ProcessFacts, IoUringFacts, DriverFacts>;
+                           ProcessFacts, IoUringFacts, EventfdFacts, DriverFacts>;
 
 // One reference count as read from kernel memory.
 struct Counter {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/domain.h"
 #include "model/kinds.h"
+#include "model/ledger.h"
 #include "model/node.h"
 #include "model/pci.h"
 
@@ -54,6 +56,7 @@ struct Book {
   std::vector<ClosingTask> closing_tasks;
   std::vector<WaitingTask> waiting_tasks;
   std::vector<Loss> losses;
+  std::optional<LedgerBook> ledger;   // when one is armed, or attached by this command
   std::uint64_t files_walked = 0;     // open files looked at
   std::uint64_t mappings_walked = 0;  // mappings looked at
 };

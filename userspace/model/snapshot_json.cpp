@@ -26,6 +26,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(VmIdentity, name, uuid, vmm, source)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessFacts, pid, comm, state, exiting, threads, mm,
                                    start_time_ns, command_line, cgroup, unit, pod, pod_name, vm)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IoUringFacts, fixed_files)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EventfdFacts, number)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counter, name, value, bound)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count, certain, detail)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClosingTask, tid, pid, comm, state, reason, stack, kernel_thread)
@@ -93,6 +94,8 @@ void with_facts_of(NodeKind kind, Visit visit) {
       return visit(ProcessFacts{});
     case NodeKind::kIoUring:
       return visit(IoUringFacts{});
+    case NodeKind::kEventfd:
+      return visit(EventfdFacts{});
     case NodeKind::kDriver:
       return visit(DriverFacts{});
   }
