@@ -37,6 +37,38 @@ struct kvm_vfio_file {
 	struct file *file;
 };
 
+struct kvm_device_attr {
+	u32 group;
+	u64 attr;
+	u64 addr; /* in user space: of a descriptor number */
+};
+
+struct kvm_irqfd {
+	u32 fd;
+	u32 flags;
+};
+
+struct kvm_ioeventfd {
+	u32 len;
+	s32 fd;
+	u32 flags;
+};
+
+struct kvm_kernel_irqfd {
+	struct kvm *kvm;
+	struct eventfd_ctx *eventfd;
+	struct work_struct shutdown;
+};
+
+struct kvm_io_device {
+	const void *ops;
+};
+
+struct _ioeventfd {
+	struct eventfd_ctx *eventfd;
+	struct kvm_io_device dev;
+};
+
 struct kvm_gmem {
 	struct kvm *kvm;
 };

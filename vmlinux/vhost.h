@@ -23,4 +23,9 @@ struct vhost_dev {
 	bool use_worker;
 };
 
+/* private_data of a vhost-net file. */
+struct vhost_net {
+	struct vhost_dev dev;
+};
+
 #endif

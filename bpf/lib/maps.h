@@ -5,14 +5,6 @@
 
 #include "config.h"
 
-/* Function in a file_operations -> enum vmleak_file_type.  Written by user space before use. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u64);
-	__type(value, __u32);
-} operations SEC(".maps") __weak;
-
 /* Inodes of disk images.  Written by user space, read by iter__files. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

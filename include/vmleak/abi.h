@@ -66,6 +66,7 @@ enum vmleak_file_type {
 	VMLEAK_FILE_IO_URING,
 	VMLEAK_FILE_SOCKET,
 	VMLEAK_FILE_DEBUGFS,
+	VMLEAK_FILE_EVENTFD,
 	VMLEAK_FILE_IMAGE, /* regular file or block device that is watched by its inode */
 };
 
