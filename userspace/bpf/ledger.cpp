@@ -85,8 +85,8 @@ std::vector<ArmedFamily> armed_families(const AttachPlan& plan, const LedgerKern
 // What was out when it was armed is known, or why not.
 ArmedFamily seed_family(const LedgerPrograms& programs, const AttachSupport& support) {
   const auto refused = support.refused_programs.find(kSeedProgram);
-  const auto seeded = refused == support.refused_programs.end() ? programs.seed()
-                                                                : Status(Error{refused->second});
+  const auto seeded =
+      refused == support.refused_programs.end() ? programs.seed() : Status(Error{refused->second});
   const std::string lost = "references that were out already when the ledger was armed look new";
   return {{std::string(kSeedFamily), seeded ? FamilyState::kAttached : FamilyState::kMissing,
            seeded ? "iter/task_file" : "",
@@ -143,9 +143,9 @@ Result<std::optional<Ledger>> Ledger::open_armed(const LedgerKernel& kernel) {
   auto meta = SharedMeta::map((*parts)->maps);
   if (!meta) return meta.error();
   if ((*meta)->version != VMLEAK_LEDGER_VERSION) {
-    return Error{fmt::format("open the armed ledger: it says it is of version {}",
-                             (*meta)->version),
-                 EPROTO};
+    return Error{
+        fmt::format("open the armed ledger: it says it is of version {}", (*meta)->version),
+        EPROTO};
   }
   mark_stale((*parts)->families, places(kernel));
   return std::optional<Ledger>(
@@ -174,9 +174,8 @@ Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
     if (!support.running.contains(link.program)) dead.push_back(link.program);
   }
   if (auto unpinned = unpin_links(dead, *lock); !unpinned) return unpinned.error();
-  std::erase_if(parts.links, [&](const LedgerLink& link) {
-    return !support.running.contains(link.program);
-  });
+  std::erase_if(parts.links,
+                [&](const LedgerLink& link) { return !support.running.contains(link.program); });
 
   auto programs = LedgerPrograms::load(options, kernel, support, &parts.maps);
   if (!programs) return programs.error();
@@ -186,9 +185,9 @@ Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
   std::vector<std::string> added;
   auto families = armed_families(plan_attach(ledger_families(), support), kernel);
   for (auto& family : families) {
-    const auto known = std::find_if(
-        parts.families.begin(), parts.families.end(),
-        [&](const ArmedFamily& it) { return it.row.name == family.row.name; });
+    const auto known =
+        std::find_if(parts.families.begin(), parts.families.end(),
+                     [&](const ArmedFamily& it) { return it.row.name == family.row.name; });
     if (known != parts.families.end() && known->row.state == FamilyState::kAttached) {
       family = *known;
     } else if (family.row.state == FamilyState::kAttached) {

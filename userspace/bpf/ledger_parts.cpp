@@ -65,9 +65,7 @@ Status read_counts(const LedgerMaps& maps, LedgerRecords& records) {
   return {};
 }
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
-  return (value + to - 1) / to * to;
-}
+std::uint64_t round_up(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
 
 }  // namespace
 

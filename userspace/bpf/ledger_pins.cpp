@@ -225,7 +225,7 @@ Status unpin_links(const std::vector<std::string>& gone, const PinLock& /*lock*/
 
 Result<std::vector<std::string>> remove_pins() {
   std::vector<std::string> removed;
-  if (struct stat about {}; ::stat(base().c_str(), &about) != 0) {
+  if (struct stat about{}; ::stat(base().c_str(), &about) != 0) {
     if (errno == ENOENT) return removed;
     return path_error("look at", base(), errno);
   }

@@ -76,9 +76,8 @@ bpf_program* find_program(const ledger_bpf& skeleton, std::string_view name) {
 Result<FileDescriptor> attach_program(const ledger_bpf& skeleton, std::string_view name) {
   const int fd = bpf_program__fd(find_program(skeleton, name));
   const auto [kind, function] = program_target(name);
-  auto link = is_trampoline(name)
-                  ? attach_trampoline(fd)
-                  : attach_kprobe(fd, std::string(function), kind == "kretprobe");
+  auto link = is_trampoline(name) ? attach_trampoline(fd)
+                                  : attach_kprobe(fd, std::string(function), kind == "kretprobe");
   if (!link) return wrap(name, link.error());
   return link;
 }

@@ -59,12 +59,10 @@ AttachSupport find_support(const LedgerOptions& options, const LedgerKernel& ker
   KernelTypes types;
   for (const auto& [name, function] : kernel.functions) {
     support.functions[name] = {function.place.module,
-                               types.function(name, function.place.module) >= 0,
-                               function.symbols};
+                               types.function(name, function.place.module) >= 0, function.symbols};
   }
   const auto is_off = [&](std::string_view kind) {
-    return std::find(options.without.begin(), options.without.end(), kind) !=
-           options.without.end();
+    return std::find(options.without.begin(), options.without.end(), kind) != options.without.end();
   };
   if (!types) {
     support.refused_kinds["fentry"] =

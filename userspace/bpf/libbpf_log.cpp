@@ -43,8 +43,7 @@ void collect_libbpf_complaints() {
 std::string_view libbpf_complaints() { return messages(); }
 
 std::string last_complaint(std::string_view complaints) {
-  if (const auto statistics = complaints.rfind(kStatistics);
-      statistics != std::string_view::npos) {
+  if (const auto statistics = complaints.rfind(kStatistics); statistics != std::string_view::npos) {
     complaints = complaints.substr(0, statistics);
   }
   while (complaints.ends_with('\n')) complaints.remove_suffix(1);

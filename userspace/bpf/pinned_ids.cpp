@@ -43,9 +43,9 @@ Status PinnedIds::wait_until_gone(std::chrono::milliseconds at_most) const {
   auto names = left();
   while (!names.empty()) {
     if (std::chrono::steady_clock::now() > until) {
-      return Error{fmt::format("disarm: still there, somebody has them open: {}",
-                               fmt::join(names, ", ")),
-                   EBUSY};
+      return Error{
+          fmt::format("disarm: still there, somebody has them open: {}", fmt::join(names, ", ")),
+          EBUSY};
     }
     ::poll(nullptr, 0, kStep);
     names = left();
