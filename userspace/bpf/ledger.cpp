@@ -95,6 +95,18 @@ ArmedFamily seed_family(const LedgerPrograms& programs, const AttachSupport& sup
           {}};
 }
 
+// With no module loaded yet there is nothing to attach to, and more to come;
+// with nothing but refusals there is not.
+Status check_plan(const AttachPlan& plan) {
+  const auto missing = std::find_if(plan.rows.begin(), plan.rows.end(), [](const Family& row) {
+    return row.state == FamilyState::kMissing;
+  });
+  if (!plan.attach.empty() || missing == plan.rows.end()) return {};
+  return Error{fmt::format("attach the ledger: this kernel takes none of its hooks, e.g. {}: {}",
+                           missing->name, missing->lost_without),
+               ENOTSUP};
+}
+
 void describe(vmleak_ledger_meta& meta, const LedgerOptions& options) {
   meta.version = VMLEAK_LEDGER_VERSION;
   meta.capacity = options.capacity;
@@ -116,9 +128,7 @@ Result<Ledger> Ledger::attach(const LedgerOptions& options, const LedgerKernel& 
   auto support = find_support(options, kernel);
   auto programs = LedgerPrograms::load(options, kernel, support, nullptr);
   if (!programs) return programs.error();
-  if (programs->plan().attach.empty()) {
-    return Error{"attach the ledger: no family of hooks can be attached here", ENOTSUP};
-  }
+  if (auto useful = check_plan(programs->plan()); !useful) return useful.error();
   LedgerParts parts;
   auto maps = programs->maps();
   if (!maps) return maps.error();
@@ -177,6 +187,7 @@ Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
   std::erase_if(parts.links,
                 [&](const LedgerLink& link) { return !support.running.contains(link.program); });
 
+  if (plan_attach(ledger_families(), support).programs.empty()) return std::vector<std::string>();
   auto programs = LedgerPrograms::load(options, kernel, support, &parts.maps);
   if (!programs) return programs.error();
   auto links = programs->attach(support, deadline);

@@ -46,10 +46,6 @@ std::vector<std::string> columns(const std::string& list) {
   return std::move(*parsed);
 }
 
-CLI::Option* add_without(CLI::App& app, std::vector<std::string>& without) {
-  return add_without(app, without, capability_names());
-}
-
 CLI::Option* add_connect(CLI::App& app, std::string& uri) {
   return app
       .add_option("--connect", uri,
@@ -65,7 +61,7 @@ void add_source(CLI::App& app, SourceOptions& source) {
                                "How long a suspect must stay the same (default 10 s)", "SECONDS");
   app.add_flag("--no-wait", source.no_wait, "Don't wait for suspects: they become inconclusive")
       ->excludes(settle);
-  add_without(app, source.without)->excludes(from);
+  add_without(app, source.without, capability_names())->excludes(from);
   add_connect(app, source.connect)->excludes(from);
   settle->excludes(from);
 }
@@ -110,7 +106,7 @@ void add_explain(CLI::App& app, ExplainCommand& command) {
 
 void add_doctor(CLI::App& app, DoctorCommand& command) {
   add_format(app, command.format, kDocumentFormats);
-  add_without(app, command.without);
+  add_without(app, command.without, capability_names());
   add_connect(app, command.connect);
 }
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/names.h"
 #include "report/json_parts.h"
 #include "report/units.h"
@@ -74,6 +76,11 @@ std::string arm_text(const LedgerStatus& status, const std::optional<ArmOutcome>
   for (const auto& loss : status.losses) {
     page.row("Lost", fmt::format("{} ({})", loss.what, loss.count));
   }
+  const bool none =
+      std::none_of(status.families.begin(), status.families.end(), [](const Family& family) {
+        return !family.classes.empty() && family.state == FamilyState::kAttached;
+      });
+  if (none) page.row("Warning", "no module of KVM or VFIO is loaded: arm again when they are");
   for (const auto& warning : status.warnings) page.row("Warning", warning);
   page.blank();
   for (const auto& family : status.families) {
