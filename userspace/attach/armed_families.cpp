@@ -19,6 +19,7 @@ json to_document(const ArmedFamily& family) {
   }
   return {{"name", family.row.name},       {"state", family.row.state},
           {"program", family.row.program}, {"lost_without", family.row.lost_without},
+          {"classes", family.row.classes},
           {"programs", family.programs},   {"functions", std::move(functions)}};
 }
 
