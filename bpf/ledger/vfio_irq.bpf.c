@@ -9,6 +9,9 @@
 #define VFIO_IRQ_SET_ACTION_TRIGGER (1 << 5)
 #define MAX_VECTORS 4096 /* MSI-X has 2048 */
 
+/* Its first member is its vfio_device, by whose address it goes here. */
+struct vfio_pci_core_device;
+
 /* One call of vfio_pci_set_irqs_ioctl(). */
 struct set_irqs {
 	void *ctx;

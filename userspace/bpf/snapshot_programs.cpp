@@ -37,6 +37,7 @@ constexpr std::array kRunPrograms = std::to_array<RunProgram>({
     {Run::kMappings, "run__mappings", nullptr},
     {Run::kMm, "run__mm", nullptr},
     {Run::kFile, "run__file", nullptr},
+    {Run::kEventfd, "run__eventfd", nullptr},
     {Run::kSocket, "run__socket", nullptr},
     {Run::kIoUring, "run__io_uring", nullptr},
     {Run::kVhost, "run__vhost", &KernelAddresses::has_vhost},
@@ -230,6 +231,16 @@ Status SnapshotPrograms::watch_inode(std::uint64_t inode) {
     return system_error("watch an inode", errno);
   }
   state_->skeleton->bss->watch_inodes = true;
+  return {};
+}
+
+Status SnapshotPrograms::watch_eventfd(std::uint64_t context) {
+  const std::uint8_t value = 1;
+  if (bpf_map__update_elem(state_->skeleton->maps.watched_eventfds, &context, sizeof(context),
+                           &value, sizeof(value), BPF_ANY) != 0) {
+    return system_error("watch an eventfd", errno);
+  }
+  state_->skeleton->bss->watch_eventfds = true;
   return {};
 }
 
