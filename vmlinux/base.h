@@ -18,6 +18,7 @@ typedef __s32 s32;
 typedef __u64 u64;
 typedef __s64 s64;
 
+typedef __u32 uint32_t;
 typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
@@ -37,6 +38,7 @@ enum bpf_map_type {
 
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

@@ -58,7 +58,19 @@ struct file {
 	atomic_long_t f_count;
 };
 
+/* An eventfd file's private_data. */
+struct eventfd_ctx {
+	struct kref kref;
+	int id;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
 struct files_struct {
+	struct fdtable *fdt;
 	atomic_t count;
 };
 

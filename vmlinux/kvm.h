@@ -8,7 +8,11 @@ struct kvm {
 	atomic_t online_vcpus;
 	struct list_head vm_list;
 	refcount_t users_count;
-	struct list_head devices; /* of kvm_device.vm_node */
+	struct {
+		struct list_head items; /* of kvm_kernel_irqfd.list */
+	} irqfds;
+	struct list_head ioeventfds; /* of _ioeventfd.list */
+	struct list_head devices;    /* of kvm_device.vm_node */
 	int userspace_pid;
 	char stats_id[48];
 };
@@ -35,6 +39,40 @@ struct kvm_vfio {
 struct kvm_vfio_file {
 	struct list_head node;
 	struct file *file;
+};
+
+struct kvm_device_attr {
+	u32 group;
+	u64 attr;
+	u64 addr; /* in user space: of a descriptor number */
+};
+
+struct kvm_irqfd {
+	u32 fd;
+	u32 flags;
+};
+
+struct kvm_ioeventfd {
+	u32 len;
+	s32 fd;
+	u32 flags;
+};
+
+struct kvm_kernel_irqfd {
+	struct kvm *kvm;
+	struct eventfd_ctx *eventfd;
+	struct list_head list;
+	struct work_struct shutdown;
+};
+
+struct kvm_io_device {
+	const void *ops;
+};
+
+struct _ioeventfd {
+	struct list_head list;
+	struct eventfd_ctx *eventfd;
+	struct kvm_io_device dev;
 };
 
 struct kvm_gmem {

@@ -11,6 +11,10 @@ struct kthread {
 	void *data;
 };
 
+struct work_struct {
+	void (*func)(struct work_struct *work);
+};
+
 struct worker {
 	void *current_func; /* the work item it runs */
 };

@@ -5,14 +5,6 @@
 
 #include "config.h"
 
-/* Function in a file_operations -> enum vmleak_file_type.  Written by user space before use. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u64);
-	__type(value, __u32);
-} operations SEC(".maps") __weak;
-
 /* Inodes of disk images.  Written by user space, read by iter__files. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -21,6 +13,18 @@ struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } watched_inodes SEC(".maps") __weak;
+
+/*
+ * eventfd contexts that a ledger mentions: nobody else's are of interest.
+ * Written by user space, read by whatever meets a file or a context.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, 1 /* BPF_F_NO_PREALLOC */);
+	__type(key, __u64);
+	__type(value, __u8);
+} watched_eventfds SEC(".maps") __weak;
 
 /*
  * mm_structs, files_structs and thread group ids whose tasks are wanted.

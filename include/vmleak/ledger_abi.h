@@ -13,6 +13,12 @@
 #define VMLEAK_LEDGER_VERSION 1
 #define VMLEAK_LEDGER_STACK_DEPTH 32
 
+/* Text of a module or a function, [start, end). */
+struct vmleak_text_range {
+	__u64 start;
+	__u64 end;
+};
+
 /*
  * What kind of reference an entry is.  One row of userspace/model/ledger_class
  * each.  The comment says the two tokens that take and drop both see, and what
@@ -31,15 +37,15 @@ enum vmleak_ledger_class {
 	VMLEAK_LEDGER_VFIO_DEVICE_FILE,
 	VMLEAK_LEDGER_VFIO_GROUP_FILE,
 	VMLEAK_LEDGER_VFIO_CONTAINER_FILE,
-	/* (vfio_device, kvm), holds the kvm */
+	/* (vfio_device, 0), holds the kvm */
 	VMLEAK_LEDGER_KVM_VFIO_DEVICE,
 	/* (kvm_vfio, file), holds the file */
 	VMLEAK_LEDGER_FILE_KVM_VFIO,
-	/* (vfio_group, vfio_container), holds the container */
+	/* (vfio_group, 0), holds the container */
 	VMLEAK_LEDGER_VFIO_CONTAINER_GROUP,
-	/* (vfio_group or, until v6.2, vfio_device; group's file), holds the file */
+	/* (vfio_group or, until v6.2, vfio_device; 0), holds the group's file */
 	VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN,
-	/* (vhost_dev, mm), holds the mm */
+	/* (vhost_dev, 0), holds the mm */
 	VMLEAK_LEDGER_MM_VHOST,
 	/* (vhost_virtqueue, 0), holds a file */
 	VMLEAK_LEDGER_FILE_VHOST_KICK,
@@ -48,6 +54,7 @@ enum vmleak_ledger_class {
 	VMLEAK_LEDGER_EVENTFD_VFIO_TRIGGER,
 	/* (kvm, eventfd_ctx), holds the eventfd_ctx */
 	VMLEAK_LEDGER_EVENTFD_IRQFD,
+	/* (eventfd_ctx, 0), holds the eventfd_ctx */
 	VMLEAK_LEDGER_EVENTFD_IOEVENTFD,
 	VMLEAK_LEDGER_CLASSES,
 };
@@ -59,6 +66,10 @@ enum vmleak_ledger_state {
 	VMLEAK_ENTRY_FORGOTTEN,
 };
 
+/*
+ * A forgotten entry gets a token[1] of its own, a number that no take uses: its
+ * old tokens may come back with the next object at the same address.
+ */
 struct vmleak_ledger_key {
 	__u64 token[2];
 	__u32 cls; /* enum vmleak_ledger_class */
@@ -79,9 +90,9 @@ struct vmleak_ledger_entry {
 	__u64 generation; /* of held: kvm: see objects; eventfd_ctx: its id; otherwise 0 */
 	__s64 counter;	  /* of held, after the take; -1: could not be read */
 	__s64 counter_before_drop;
-	struct vmleak_ledger_task taken; /* all 0 when preexisting */
+	struct vmleak_ledger_task taken;   /* all 0 when preexisting */
 	struct vmleak_ledger_task dropped; /* forgotten: by whom */
-	__u32 state; /* enum vmleak_ledger_state */
+	__u32 state;			   /* enum vmleak_ledger_state */
 	__u32 references;
 	__u32 pad;
 	__u32 stack_depth;
@@ -98,7 +109,7 @@ struct vmleak_ledger_object {
 struct vmleak_ledger_sum_key {
 	__u64 object; /* struct kvm */
 	__u64 generation;
-	__u64 caller;	  /* return address in the caller */
+	__u64 caller;	   /* return address in the caller */
 	__u32 at_or_below; /* 1: the caller jumped, so a function below it did it */
 	__u32 is_put;
 	__u64 stack_hash; /* FNV-1a of the stack */
@@ -140,13 +151,13 @@ struct vmleak_ledger_removal {
 enum vmleak_ledger_count {
 	VMLEAK_COUNT_TAKES,
 	VMLEAK_COUNT_DROPS,
-	VMLEAK_COUNT_OVERFLOW,	  /* no room for an entry */
-	VMLEAK_COUNT_REFUSED,	  /* the map refused for another reason */
-	VMLEAK_COUNT_REPLACED,	  /* an entry of an earlier life stood in the way */
-	VMLEAK_COUNT_SUMS_LOST,	  /* no room for a sum */
+	VMLEAK_COUNT_OVERFLOW,	   /* no room for an entry */
+	VMLEAK_COUNT_REFUSED,	   /* the map refused for another reason */
+	VMLEAK_COUNT_REPLACED,	   /* an entry of an earlier life stood in the way */
+	VMLEAK_COUNT_SUMS_LOST,	   /* no room for a sum */
 	VMLEAK_COUNT_OBJECTS_LOST, /* no room for an object's generation */
-	VMLEAK_COUNT_EVENTS_LOST, /* nobody read them fast enough */
-	VMLEAK_COUNT_UNREADABLE,  /* a take whose token could not be read */
+	VMLEAK_COUNT_EVENTS_LOST,  /* nobody read them fast enough */
+	VMLEAK_COUNT_UNREADABLE,   /* a take whose token could not be read */
 	VMLEAK_COUNT_CLOSES_LOST,
 	VMLEAK_COUNTS,
 };
@@ -155,10 +166,10 @@ enum vmleak_ledger_count {
 struct vmleak_ledger_meta {
 	__u32 version; /* VMLEAK_LEDGER_VERSION, always the first */
 	__u32 capacity;
-	__u64 armed_ns; /* CLOCK_BOOTTIME */
-	__u64 generation; /* the last one given */
-	__u32 files;	  /* file closes are recorded */
-	__u32 events;	  /* somebody reads events */
+	__u64 armed_ns;		      /* CLOCK_BOOTTIME */
+	__u64 generation;	      /* the last one given */
+	__u32 files;		      /* file closes are recorded */
+	__u32 events;		      /* somebody reads events */
 	char vmleak[VMLEAK_NAME_LEN]; /* version of the program that armed it */
 };
 

@@ -32,6 +32,49 @@ ProcessFacts kernel_thread_facts() {
   return facts;
 }
 
+LedgerBook full_ledger() {
+  LedgerBook ledger;
+  ledger.armed_ns = 1'767'225'500'000'000'001;
+  ledger.complete_classes = {"kvm/vm-file", "kvm/vcpu-file"};
+  const LedgerTask taken{4711, 4712, "qemu", 1'767'225'550'000'000'002};
+  const LedgerTask dropped{900, 901, "agent", 1'767'225'560'000'000'003};
+  ledger.entries = {
+      {"kvm/vm-file",
+       EntryState::kOut,
+       2,
+       "kvm:1",
+       "open_file:1",
+       "",
+       taken,
+       "kvm_dev_ioctl",
+       {"__anon_inode_getfile", "kvm_dev_ioctl [kvm]"},
+       {}},
+      {"kvm/vcpu-file", EntryState::kPreexisting, 1, "kvm:1", "", "a vCPU's file", {}, "", {}, {}},
+      {"mm/vhost",
+       EntryState::kForgotten,
+       1,
+       "mm:1",
+       "",
+       "vhost device",
+       taken,
+       "vhost_dev_set_owner",
+       {},
+       dropped}};
+  ledger.sums = {{"kvm:1",
+                  "users_count",
+                  "take_kvm",
+                  "gpu_vendor",
+                  true,
+                  3,
+                  1,
+                  {{3, false, {"take_kvm [gpu_vendor]"}, taken},
+                   {1, true, {"drop_kvm [gpu_vendor]"}, dropped}}}};
+  ledger.closes = {{"file:8:1", 5, dropped}};
+  ledger.removals = {{"vfio_device:0000:8a:00.0", dropped, 2, {"vfio_unregister_group_dev"}}};
+  ledger.dma = {{"vfio_container:1", 1ULL << 34, 4096, 12, 1}};
+  return ledger;
+}
+
 // Every field of every kind has a value of its own.
 Book full_book() {
   Book book;
@@ -88,7 +131,9 @@ Book full_book() {
                          1'767'225'600'000'000'000,
                          {"vfio_unregister_group_dev"}}};
   book.losses = {{"mappings: list changed", 3, {NodeKind::kMm, NodeKind::kOpenFile}},
-                 {"everything", 1, {}}};
+                 {"everything", 1, {}},
+                 {"ledger: no room for 3 entries", 3, {NodeKind::kKvm}, true}};
+  book.ledger = full_ledger();
   book.files_walked = 41'207;
   book.mappings_walked = 912;
   return book;
@@ -154,7 +199,9 @@ Snapshot full_snapshot() {
   snapshot.versions = {"0.1.0", "7.2.0", "9.0.0"};
   snapshot.coverage.tier = Tier::kSnapshot;
   snapshot.coverage.armed_since = "2026-01-01T00:00:00Z";
-  snapshot.coverage.families = {{"vm_list", FamilyState::kAttached, "iterator", "VMs"}};
+  snapshot.coverage.families = {
+      {"vm_list", FamilyState::kAttached, "iterator", "VMs", {}},
+      {"ledger/vhost-mm", FamilyState::kStale, "fentry", "who took a mm", {"mm/vhost"}}};
   snapshot.samples = {full_book(), Book{}};
   snapshot.settle_ns = 10'000'000'000;
   snapshot.management = full_management();
@@ -189,6 +236,39 @@ TEST(SnapshotJson, KeepsValues) {
   EXPECT_FALSE(book.references[1].certain);
   EXPECT_EQ(book.closing_tasks[0].reason, ClosingReason::kExitMmap);
   EXPECT_TRUE(book.losses[1].kinds.empty());
+}
+
+TEST(SnapshotJson, KeepsTheLedger) {
+  const auto read = snapshot_from_text(snapshot_to_json(full_snapshot()).dump());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->coverage.families[1].classes, std::vector<std::string>{"mm/vhost"});
+  EXPECT_FALSE(read->samples[0].losses[0].in_ledger);
+  EXPECT_TRUE(read->samples[0].losses[2].in_ledger);
+  EXPECT_FALSE(read->samples[1].ledger);
+  ASSERT_TRUE(read->samples[0].ledger);
+  const auto& ledger = *read->samples[0].ledger;
+  EXPECT_EQ(ledger.armed_ns, 1'767'225'500'000'000'001U);
+  ASSERT_EQ(ledger.entries.size(), 3U);
+  EXPECT_EQ(ledger.entries[0].references, 2);
+  EXPECT_EQ(ledger.entries[0].stack[1], "kvm_dev_ioctl [kvm]");
+  EXPECT_EQ(ledger.entries[1].state, EntryState::kPreexisting);
+  EXPECT_EQ(ledger.entries[2].dropped.comm, "agent");
+  ASSERT_EQ(ledger.sums.size(), 1U);
+  EXPECT_TRUE(ledger.sums[0].at_or_below);
+  EXPECT_TRUE(ledger.sums[0].stacks[1].is_put);
+  EXPECT_EQ(ledger.dma[0].mapped_bytes, 1ULL << 34);
+}
+
+// Written before there was a ledger.
+TEST(SnapshotJson, ReadsOneWithoutALedger) {
+  auto document = snapshot_to_json(full_snapshot());
+  document["samples"][0].erase("ledger");
+  for (auto& loss : document["samples"][0]["losses"]) loss.erase("in_ledger");
+  for (auto& family : document["coverage"]["families"]) family.erase("classes");
+  const auto read = snapshot_from_text(document.dump());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_FALSE(read->samples[0].ledger);
+  EXPECT_EQ(snapshot_to_json(*read), document);
 }
 
 TEST(SnapshotJson, LeavesOutAddressesThatWereNotAskedFor) {
@@ -288,6 +368,14 @@ INSTANTIATE_TEST_SUITE_P(
                "unknown node \"process:1\""},
         Damage{"DanglingHeld", [](json& d) { d["samples"][0]["references"][0]["held"] = "kvm:2"; },
                "unknown node \"kvm:2\""},
+        Damage{"UnknownStateOfAnEntry",
+               [](json& d) { d["samples"][0]["ledger"]["entries"][0]["state"] = "lent"; }, "lent"},
+        Damage{"EntryOfAnUnknownNode",
+               [](json& d) { d["samples"][0]["ledger"]["entries"][0]["held"] = "kvm:3"; },
+               "the ledger names the unknown node \"kvm:3\""},
+        Damage{"CloseOfAnUnknownFile",
+               [](json& d) { d["samples"][0]["ledger"]["closes"][0]["file"] = "file:9"; },
+               "unknown node \"file:9\""},
         Damage{"TwoNodesWithOneId",
                [](json& d) { d["samples"][0]["nodes"].push_back(first_node(d)); },
                "two nodes have the id \"kvm:1\""}),

@@ -17,8 +17,36 @@ using ::testing::Not;
 constexpr const char* kSecrets[] = {
     "gpu-07",        "alice",   "5b1e0c2a-aaaa", "qemu-system",  "secret.qcow2",
     "host-a",        "acme",    "/srv",          "spdk.service", "payroll",
-    "0f0e0d0c-bbbb", "db tool", "private",       "0a0b0c0d_",
+    "0f0e0d0c-bbbb", "db tool", "private",       "0a0b0c0d_",    "trade engine",
 };
+
+LedgerBook ledger() {
+  LedgerBook ledger;
+  const LedgerTask taken{4711, 4711, "qemu-system-x86", 1};
+  const LedgerTask dropped{4999, 4999, "trade engine", 2};
+  ledger.entries = {{"mm/vhost",
+                     EntryState::kForgotten,
+                     1,
+                     "mm:77",
+                     "open_file:5",
+                     "vhost device of gpu-07, /srv/alice/x",
+                     taken,
+                     "vhost_dev_set_owner",
+                     {"vhost_dev_set_owner [vhost]", "at /srv/acme/x.c"},
+                     dropped}};
+  ledger.sums = {{"mm:77",
+                  "mm_users",
+                  "take_mm",
+                  "gpu_vendor",
+                  false,
+                  1,
+                  0,
+                  {{1, false, {"take_mm [gpu_vendor]"}, dropped}}}};
+  ledger.closes = {{"file:/srv/alice/secret.qcow2", 1, dropped}};
+  ledger.removals = {{"vfio_device:0f0e0d0c-bbbb-4000-8000-00000000000c", dropped, 1, {}}};
+  ledger.dma = {{"vfio_container:9", 4096, 0, 1, 0}};
+  return ledger;
+}
 
 Snapshot snapshot() {
   Snapshot snapshot;
@@ -106,6 +134,7 @@ Snapshot snapshot() {
                          false}};
   book.losses = {{"read /proc/4711/cmdline of db tool in payroll.slice; '/srv/acme/p.img'", 1, {}},
                  {"walk of machine 0a0b0c0d_aaaa_4000_8000_00000000000d", 1, {}}};
+  book.ledger = ledger();
   snapshot.samples = {book, book};
   return snapshot;
 }
@@ -125,7 +154,8 @@ TEST(Redact, KeepsWhatTheKernelAndTheHardwareAreCalled) {
        {"/dev/vfio/42", "vfio_group:42", "0000:8a:00.0 NVIDIA A100", "vhost-4711", "vfio_mdev",
         "module:vfio_pci", "__fput+0x1a/0x40 [vfio]", "task_work_run", "6.1.0-28-amd64",
         "c0ffee00-1234-4000-8000-00000000b007", "command line", "fd 18 of ", "/proc/4711/cmdline",
-        "vfio_iommu_type1", " (deleted)"}) {
+        "vfio_iommu_type1", " (deleted)", "vhost_dev_set_owner [vhost]", "take_mm [gpu_vendor]",
+        "vhost device of "}) {
     EXPECT_THAT(after, HasSubstr(kept));
   }
 }
@@ -140,6 +170,17 @@ TEST(Redact, GivesTheSameThingTheSameName) {
   EXPECT_EQ(book.references[1].detail,
             std::get<FileFacts>(book.nodes[3].facts).path + " of name-1");
   EXPECT_EQ(after.samples[0].nodes[3].name, after.samples[1].nodes[3].name);
+}
+
+TEST(Redact, GivesTasksOfTheLedgerTheNamesOfTheirPrograms) {
+  const auto after = redact(snapshot());
+  const auto& book = after.samples.front();
+  ASSERT_TRUE(book.ledger);
+  const auto& entry = book.ledger->entries.at(0);
+  EXPECT_EQ(entry.taken.comm, std::get<ProcessFacts>(book.nodes[0].facts).comm);
+  EXPECT_EQ(entry.dropped.comm, book.ledger->sums.at(0).stacks.at(0).last.comm);
+  EXPECT_EQ(entry.held, book.nodes[2].id);
+  EXPECT_EQ(book.ledger->closes.at(0).file, book.nodes[3].id);
 }
 
 TEST(Redact, KeepsReferencesBetweenNodes) {

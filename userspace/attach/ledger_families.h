@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vmleak {
 
@@ -32,8 +33,26 @@ struct LedgerFamily {
   std::string_view lost_without;
 };
 
+// Families that are attached only when somebody asks for them.
+inline constexpr std::string_view kFilesFamily = "ledger/files";
+inline constexpr std::string_view kDmaFamily = "ledger/dma";
+
 // In the order of their importance: the last ones give way when there are more
 // trampolines than are allowed.
 std::span<const LedgerFamily> ledger_families();
+
+// What a program's name says: "fexit__kvm_destroy_vm".
+struct ProgramTarget {
+  std::string_view kind;      // "fentry", "fexit", "kprobe", "kretprobe"
+  std::string_view function;  // of the kernel
+};
+ProgramTarget program_target(std::string_view program);
+
+// The programs of a family, of all alternatives, each once.
+std::vector<std::string_view> programs_of(const LedgerFamily& family);
+
+// Every function of the kernel that a program is made for or that says whether
+// a family's part exists; each once, sorted.
+std::vector<std::string> ledger_functions();
 
 }  // namespace vmleak

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "attach/armed_families.h"
 #include "base/result.h"
 #include "bpf/ledger_records.h"
 
@@ -16,6 +18,21 @@ namespace vmleak {
 
 // Where an armed ledger lives in the BPF file system.
 inline constexpr std::string_view kLedgerDirectory = "/sys/fs/bpf/vmleak";
+
+// What the programs have to know of the running kernel, from /proc/kallsyms
+// (read_ledger_kernel()).
+struct LedgerKernel {
+  struct Function {
+    FunctionPlace place;
+    std::uint64_t end = 0;
+    unsigned symbols = 1;  // functions of that name
+  };
+  std::map<std::string, Function, std::less<>> functions;  // of ledger_functions()
+  // Text of KVM and VFIO, [start, end).
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> known_text;
+  // Function in a file's operations and the type of that file.
+  std::vector<std::pair<std::uint64_t, vmleak_file_type>> operations;
+};
 
 struct LedgerOptions {
   std::uint32_t capacity = 65536;    // entries
@@ -32,10 +49,10 @@ class Ledger {
   // Loads, attaches one family after the other and seeds what exists already.
   // A family that fails half-way is detached whole; past the deadline
   // everything is.
-  static Result<Ledger> attach(const LedgerOptions& options);
+  static Result<Ledger> attach(const LedgerOptions& options, const LedgerKernel& kernel);
   // The armed one.  Nothing when none is armed; Error: it is of another
   // version (code EPROTO) or can't be read.
-  static Result<std::optional<Ledger>> open_armed();
+  static Result<std::optional<Ledger>> open_armed(const LedgerKernel& kernel);
 
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
@@ -47,9 +64,13 @@ class Ledger {
   Status arm();
   // Attaches families that became possible since, e.g. by a module that was
   // loaded; returns their names.
-  Result<std::vector<std::string>> extend(const LedgerOptions& options);
+  Result<std::vector<std::string>> extend(const LedgerOptions& options, const LedgerKernel& kernel);
 
   [[nodiscard]] const std::vector<Family>& families() const;
+  // Modules that can't be unloaded while it is attached.
+  [[nodiscard]] std::vector<std::string> kept_modules() const;
+  // Kernel memory that its maps may need at most.
+  [[nodiscard]] std::uint64_t memory_bound() const;
   Result<LedgerRecords> read() const;
   // Forgets entries that are known to be of an earlier life.
   Status sweep(const std::vector<vmleak_ledger_key>& keys);

@@ -151,11 +151,18 @@ std::uint64_t KernelSymbols::function_end(std::uint64_t start) const {
   return end;
 }
 
-Result<KernelSymbols> read_kernel_symbols(const HostRoot& root,
-                                          std::span<const std::string_view> names) {
+Result<KernelSymbols> read_kernel_symbols(
+    const HostRoot& root, std::span<const std::string_view> names,
+    const std::function<void(const KernelSymbolLine& function)>& also) {
   KernelSymbols symbols(names);
-  const auto status =
-      read_lines(root, "/proc/kallsyms", [&](std::string_view lines) { symbols.add_lines(lines); });
+  const auto status = read_lines(root, "/proc/kallsyms", [&](std::string_view lines) {
+    symbols.add_lines(lines);
+    if (!also) return;
+    for_each_line(lines, [&](std::string_view line) {
+      const auto symbol = parse_kallsyms_line(line);
+      if (symbol && is_text_symbol(symbol->type)) also(*symbol);
+    });
+  });
   if (!status) return status.error();
   if (symbols.lines_seen() == 0) return Error{"read /proc/kallsyms: it is empty", 0};
   if (symbols.all_addresses_zero()) return hidden_addresses();

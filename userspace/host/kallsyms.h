@@ -66,9 +66,11 @@ class KernelSymbols {
   bool all_addresses_zero_ = true;
 };
 
-// One pass over /proc/kallsyms.  Error when addresses are hidden.
-Result<KernelSymbols> read_kernel_symbols(const HostRoot& root,
-                                          std::span<const std::string_view> names);
+// One pass over /proc/kallsyms; `also` gets every function's line.  Error when
+// addresses are hidden.
+Result<KernelSymbols> read_kernel_symbols(
+    const HostRoot& root, std::span<const std::string_view> names,
+    const std::function<void(const KernelSymbolLine& function)>& also = {});
 
 struct KernelFunction {
   std::string_view name;

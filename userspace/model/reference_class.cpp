@@ -80,6 +80,13 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"module/program", kModule, "refcount", false, "bpf_trampoline_link_prog",
      "bpf_trampoline_unlink_prog"},
 
+    {"eventfd/file", kEventfd, "kref", false, "eventfd2", "eventfd_release"},
+    {"eventfd/vfio-trigger", kEventfd, "kref", false, "vfio_pci_set_irqs_ioctl",
+     "vfio_pci_core_close_device"},
+    {"eventfd/irqfd", kEventfd, "kref", false, "kvm_irqfd", "irqfd_shutdown"},
+    {"eventfd/ioeventfd", kEventfd, "kref", false, "kvm_ioeventfd", "ioeventfd_destructor"},
+    {"eventfd/vhost", kEventfd, "kref", false, "vhost_vring_ioctl", "vhost_dev_cleanup"},
+
     {"io-uring/ring-file", kIoUring, "", false, "io_uring_setup", "io_uring_release"},
     {"io-uring/submitter", kIoUring, "", false, "io_uring_add_tctx_node", "io_uring_del_tctx_node"},
 

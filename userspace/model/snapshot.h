@@ -46,6 +46,9 @@ struct Loss {
   std::string what;  // e.g. "mappings: list changed during 3 walks"
   std::int64_t count = 0;
   std::vector<NodeKind> kinds;  // empty: all of them
+  // Of the ledger: no holder is hidden by it, so no verdict of the other two
+  // books rests on it.
+  bool in_ledger = false;
 };
 
 // Counters and holders, read in one walk.
@@ -80,6 +83,7 @@ struct Family {
   FamilyState state = FamilyState::kMissing;
   std::string program;  // what does it: program or source chosen
   std::string lost_without;
+  std::vector<std::string> classes{};  // of the ledger's entries that it makes; none for a walk
 };
 
 struct Coverage {

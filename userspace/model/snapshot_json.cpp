@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/json_document.h"
+#include "model/ledger_json.h"
 
 namespace vmleak {
 
@@ -32,7 +33,36 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reference, holder, held, counter, cls, count,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ClosingTask, tid, pid, comm, state, reason, stack, kernel_thread)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WaitingTask, tid, pid, comm, state, wait, device, since_ns,
                                    stack)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Loss, what, count, kinds)
+
+// Fields that came with the ledger: older snapshots don't have them.
+void to_json(nlohmann::json& out, const Loss& loss) {
+  out = {{"what", loss.what}, {"count", loss.count}, {"kinds", loss.kinds}};
+  if (loss.in_ledger) out["in_ledger"] = true;
+}
+
+void from_json(const nlohmann::json& in, Loss& loss) {
+  in.at("what").get_to(loss.what);
+  in.at("count").get_to(loss.count);
+  in.at("kinds").get_to(loss.kinds);
+  loss.in_ledger = in.value("in_ledger", false);
+}
+
+void to_json(nlohmann::json& out, const Family& family) {
+  out = {{"name", family.name},
+         {"state", family.state},
+         {"program", family.program},
+         {"lost_without", family.lost_without}};
+  if (!family.classes.empty()) out["classes"] = family.classes;
+}
+
+void from_json(const nlohmann::json& in, Family& family) {
+  in.at("name").get_to(family.name);
+  in.at("state").get_to(family.state);
+  in.at("program").get_to(family.program);
+  in.at("lost_without").get_to(family.lost_without);
+  if (in.contains("classes")) in["classes"].get_to(family.classes);
+}
+
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostDevice, pci_address, mdev_uuid, managed, parent_address,
                                    driver)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Domain, name, uuid, source, state, reason, active, persistent,
@@ -50,7 +80,6 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PciFunction, address, name, class_code, vendo
                                    parking, driver_messages, host_uses, host_uses_known)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostInfo, hostname, kernel, boot_id, boot_time_ns)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Versions, vmleak, qemu, libvirt)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Family, name, state, program, lost_without)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Coverage, tier, armed_since, families)
 
 namespace {
@@ -149,8 +178,29 @@ void from_json(const json& in, Node& node) {
   });
 }
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Book, time_ns, nodes, references, closing_tasks, waiting_tasks,
-                                   losses, files_walked, mappings_walked)
+void to_json(json& out, const Book& book) {
+  out = json{{"time_ns", book.time_ns},
+             {"nodes", book.nodes},
+             {"references", book.references},
+             {"closing_tasks", book.closing_tasks},
+             {"waiting_tasks", book.waiting_tasks},
+             {"losses", book.losses},
+             {"files_walked", book.files_walked},
+             {"mappings_walked", book.mappings_walked}};
+  if (book.ledger) out["ledger"] = *book.ledger;
+}
+
+void from_json(const json& in, Book& book) {
+  in.at("time_ns").get_to(book.time_ns);
+  in.at("nodes").get_to(book.nodes);
+  in.at("references").get_to(book.references);
+  in.at("closing_tasks").get_to(book.closing_tasks);
+  in.at("waiting_tasks").get_to(book.waiting_tasks);
+  in.at("losses").get_to(book.losses);
+  in.at("files_walked").get_to(book.files_walked);
+  in.at("mappings_walked").get_to(book.mappings_walked);
+  if (in.contains("ledger")) book.ledger = in["ledger"].get<LedgerBook>();
+}
 
 namespace {
 
@@ -164,6 +214,12 @@ Status check_references(const Book& book) {
   for (const auto& reference : book.references) {
     for (const auto& end : {reference.holder, reference.held}) {
       if (!ids.contains(end)) return Error{"a reference names the unknown node \"" + end + "\""};
+    }
+  }
+  if (!book.ledger) return {};
+  for (const auto& id : nodes_named_by(*book.ledger)) {
+    if (!ids.contains(id)) {
+      return Error{"the ledger names the unknown node \"" + std::string(id) + "\""};
     }
   }
   return {};

@@ -62,6 +62,18 @@ class FieldRedactor {
   template <class Other>
   void operator()(Other& /*facts*/) {}
 
+  void ledger(LedgerBook& ledger) {
+    for (auto& entry : ledger.entries) {
+      task(entry.taken);
+      task(entry.dropped);
+    }
+    for (auto& sum : ledger.sums) {
+      for (auto& stack : sum.stacks) task(stack.last);
+    }
+    for (auto& close : ledger.closes) task(close.last);
+    for (auto& removal : ledger.removals) task(removal.task);
+  }
+
   template <class Vm>  // Domain, PastRun
   void vm(Vm& vm) {
     vm.name = names_.of("name", vm.name);
@@ -76,6 +88,8 @@ class FieldRedactor {
   }
 
  private:
+  void task(LedgerTask& task) { task.comm = names_.of("program", task.comm); }
+
   std::string path(const std::string& original) {
     auto name = names_.of_path(original);
     if (name != original) {
@@ -101,18 +115,13 @@ class TextRedactor {
       id(reference.held);
       text(reference.detail);
     }
-    for (auto& task : book.closing_tasks) {
-      for (auto& frame : task.stack) {
-        if (!is_kernel_function(frame)) text(frame);
-      }
-    }
+    for (auto& task : book.closing_tasks) stack(task.stack);
     for (auto& task : book.waiting_tasks) {
-      for (auto& frame : task.stack) {
-        if (!is_kernel_function(frame)) text(frame);
-      }
+      stack(task.stack);
       text(task.device);
     }
     for (auto& loss : book.losses) text(loss.what);
+    if (book.ledger) ledger(*book.ledger);
   }
 
   void management(Management& management) {
@@ -166,6 +175,32 @@ class TextRedactor {
     std::visit(*this, node.facts);
   }
 
+  // Functions and modules are named by the kernel.
+  void ledger(LedgerBook& ledger) {
+    for (auto& entry : ledger.entries) {
+      id(entry.held);
+      id(entry.holder);
+      text(entry.holder_text);
+      stack(entry.stack);
+    }
+    for (auto& sum : ledger.sums) {
+      id(sum.held);
+      for (auto& candidate : sum.stacks) stack(candidate.frames);
+    }
+    for (auto& close : ledger.closes) id(close.file);
+    for (auto& removal : ledger.removals) {
+      id(removal.device);
+      stack(removal.stack);
+    }
+    for (auto& totals : ledger.dma) id(totals.container);
+  }
+
+  void stack(std::vector<std::string>& frames) {
+    for (auto& frame : frames) {
+      if (!is_kernel_function(frame)) text(frame);
+    }
+  }
+
   void id(NodeId& value) {
     const auto colon = value.find(':');
     if (colon == std::string::npos) return;
@@ -189,6 +224,7 @@ Snapshot redact(Snapshot snapshot) {
       if (!task.kernel_thread) task.comm = names.of("program", task.comm);
     }
     for (auto& task : book.waiting_tasks) task.comm = names.of("program", task.comm);
+    if (book.ledger) fields.ledger(*book.ledger);
   }
   for (auto& domain : snapshot.management.domains) {
     fields.vm(domain);
