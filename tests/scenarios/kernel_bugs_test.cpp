@@ -10,6 +10,7 @@
 #include "support/audit.h"
 #include "support/child_process.h"
 #include "support/device_on_vfio.h"
+#include "support/eventfds.h"
 #include "support/kernel_bug.h"
 #include "support/kvm_vm.h"
 #include "support/requirement.h"
@@ -92,9 +93,9 @@ class KernelBugEventFd : public DeviceOnVfio {
     ChildProcess vmm("vmm", [this, irq_index](const Stage& stage) {
       VfioUser vfio(device_->group_path(), device_->address());
       vfio.open_all();
-      const EventFd event;
-      vfio.trigger(irq_index, event.fd());
-      stage.pause(event.number());
+      const auto event = make_eventfd();
+      set_trigger(vfio.device(), irq_index, event.get());
+      stage.pause(number_of(event));
     });
     ASSERT_TRUE(has_eventfd_context(vmm.value()));
     vmm.kill();

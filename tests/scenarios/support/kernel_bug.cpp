@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/kernel_bug.h"
 
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <list>
 #include <sstream>
 #include <string>
 
@@ -62,24 +59,6 @@ std::vector<Finding> new_findings(const Audit& before, const Audit& after) {
     if (!known) result.push_back(finding);
   }
   return result;
-}
-
-EventFd::EventFd() : fd_(check(::eventfd(0, EFD_CLOEXEC), "make an eventfd")) {}
-
-int EventFd::number() const {
-  std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd()));
-  for (std::string line; std::getline(info, line);) {
-    constexpr std::string_view kField = "eventfd-id:";
-    if (line.rfind(kField, 0) == 0) return std::stoi(line.substr(kField.size()));
-  }
-  fail("this kernel does not tell the numbers of eventfds");
-}
-
-bool has_eventfd_context(int number) {
-  std::list<EventFd> taken;
-  int last = -1;
-  while (last < number) last = taken.emplace_back().number();
-  return last != number;
 }
 
 }  // namespace vmleak::scenarios

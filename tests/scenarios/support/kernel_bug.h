@@ -4,7 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/file_descriptor.h"
 #include "support/audit.h"
 
 namespace vmleak::scenarios {
@@ -24,20 +23,5 @@ Kernel kernel_with(std::string_view bug, std::string_view module);
 
 // Findings that were not there before.
 std::vector<Finding> new_findings(const Audit& before, const Audit& after);
-
-// An eventfd.  The kernel numbers contexts, gives the lowest number that is
-// free, and takes it back with the context's last reference.
-class EventFd {
- public:
-  EventFd();
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] int number() const;
-
- private:
-  FileDescriptor fd_;
-};
-
-// True while the context of that number exists.
-bool has_eventfd_context(int number);
 
 }  // namespace vmleak::scenarios

@@ -6,9 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "support/check.h"
@@ -69,19 +67,6 @@ void VfioUser::map_bar() const {
     if (at != MAP_FAILED) return;
   }
   fail("map a BAR of {}: none can be mapped", pci_address_);
-}
-
-void VfioUser::trigger(unsigned irq_index, int event) const {
-  vfio_irq_set header{};
-  std::array<char, sizeof header + sizeof event> request{};
-  header.argsz = request.size();
-  header.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-  header.index = irq_index;
-  header.count = 1;
-  std::memcpy(request.data(), &header, sizeof header);
-  std::memcpy(request.data() + sizeof header, &event, sizeof event);
-  check(::ioctl(device_.get(), VFIO_DEVICE_SET_IRQS, request.data()),
-        "set the eventfd of a device");
 }
 
 void VfioUser::close_files() {

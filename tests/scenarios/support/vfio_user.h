@@ -29,9 +29,6 @@ class VfioUser {
   // Maps the first region of the device that can be mapped.  The mapping lasts
   // as long as the process, or its last copy.
   void map_bar() const;
-  // Has the device signal an eventfd: VFIO_PCI_REQ_IRQ_INDEX, ...; the first
-  // vector of it.
-  void trigger(unsigned irq_index, int event) const;
 
   [[nodiscard]] int group() const { return group_.get(); }
   [[nodiscard]] int container() const { return container_.get(); }
