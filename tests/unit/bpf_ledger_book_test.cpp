@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "attach/attach_plan.h"
 #include "book_queries.h"
 #include "bpf/ledger_book.h"
 #include "bpf/ledger_classes.h"

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "attach/attach_plan.h"
 #include "bpf/ledger_classes.h"
 #include "bpf/ledger_lives.h"
 #include "model/reference_class.h"
