@@ -34,7 +34,8 @@ install(
   DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
   RENAME vmleak)
 # Debian 12 looks for units here; nothing enables them.
-install(FILES ${package_files}/vmleak-audit.service ${package_files}/vmleak-audit.timer
+install(FILES ${package_files}/vmleak-arm.service ${package_files}/vmleak-audit.service
+              ${package_files}/vmleak-audit.timer
         DESTINATION /lib/systemd/system)
 
 set(CPACK_GENERATOR DEB)
@@ -59,6 +60,6 @@ kernel object, how many references, who holds them, and what can be done.
 It compares reference counters in kernel memory with everything that can be
 seen to hold one, by means of eBPF, on a host that was not prepared in any
 way, and can give PCI devices back without a reboot.")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_files}/postrm)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_files}/prerm ${package_files}/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 include(CPack)

@@ -8,7 +8,11 @@ struct kvm {
 	atomic_t online_vcpus;
 	struct list_head vm_list;
 	refcount_t users_count;
-	struct list_head devices; /* of kvm_device.vm_node */
+	struct {
+		struct list_head items; /* of kvm_kernel_irqfd.list */
+	} irqfds;
+	struct list_head ioeventfds; /* of _ioeventfd.list */
+	struct list_head devices;    /* of kvm_device.vm_node */
 	int userspace_pid;
 	char stats_id[48];
 };
@@ -57,6 +61,7 @@ struct kvm_ioeventfd {
 struct kvm_kernel_irqfd {
 	struct kvm *kvm;
 	struct eventfd_ctx *eventfd;
+	struct list_head list;
 	struct work_struct shutdown;
 };
 
@@ -65,6 +70,7 @@ struct kvm_io_device {
 };
 
 struct _ioeventfd {
+	struct list_head list;
 	struct eventfd_ctx *eventfd;
 	struct kvm_io_device dev;
 };

@@ -43,10 +43,6 @@ struct vfio_device {
 	struct inode *inode; /* 6.10 and later */
 };
 
-struct vfio_pci_core_device {
-	struct vfio_device vdev;
-};
-
 struct vfio_device_file {
 	struct vfio_device *device;
 };

@@ -10,9 +10,15 @@ struct vhost_worker {
 	struct vhost_task *vtsk;
 };
 
+struct vhost_vring_call {
+	struct eventfd_ctx *ctx;
+};
+
 struct vhost_virtqueue {
 	struct vhost_worker *worker;
 	struct file *kick;
+	struct vhost_vring_call call_ctx;
+	struct eventfd_ctx *error_ctx;
 	void *private_data; /* vhost-net: the backend's struct socket */
 };
 
@@ -20,6 +26,7 @@ struct vhost_dev {
 	struct mm_struct *mm; /* holds mm_users when use_worker */
 	struct vhost_virtqueue **vqs;
 	int nvqs;
+	struct eventfd_ctx *log_ctx;
 	bool use_worker;
 };
 

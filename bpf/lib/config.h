@@ -33,6 +33,8 @@ const volatile bool vendor_is_amd __weak = false;
 
 /* Whether watched_inodes has entries; spares a look-up per regular file. */
 bool watch_inodes __weak = false;
+/* Whether watched_eventfds has entries. */
+bool watch_eventfds __weak = false;
 /* Report every disk image candidate: set while reading one VM's own files. */
 bool report_images __weak = false;
 

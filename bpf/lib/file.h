@@ -44,6 +44,20 @@ static __always_inline void file__fill(struct vmleak_file *out, struct file *fil
 	BPF_CORE_READ_STR_INTO(&out->module, f_op, owner, name);
 }
 
+static __always_inline bool eventfd__is_watched(struct eventfd_ctx *context)
+{
+	return watch_eventfds && bpf_map_lookup_elem(&watched_eventfds, &context);
+}
+
+static __always_inline __u32 file__type_of_interest(struct file *file)
+{
+	__u32 type = file__type(file);
+
+	if (type == VMLEAK_FILE_EVENTFD && !eventfd__is_watched(BPF_CORE_READ(file, private_data)))
+		return VMLEAK_FILE_OTHER;
+	return type;
+}
+
 static __always_inline void file__send_hold(struct file *file, __u32 hold, __u64 holder)
 {
 	struct vmleak_file_hold_record record;
@@ -51,7 +65,7 @@ static __always_inline void file__send_hold(struct file *file, __u32 hold, __u64
 	record__init(&record, VMLEAK_RECORD_FILE_HOLD);
 	record.hold = hold;
 	record.holder = holder;
-	file__fill(&record.file, file, file__type(file));
+	file__fill(&record.file, file, file__type_of_interest(file));
 	record__send(&record);
 }
 

@@ -236,8 +236,11 @@ static __always_inline void ledger__take_more(void *ctx, const struct vmleak_led
 	}
 }
 
-/* What exists when the ledger is armed; never overwrites what a hook has written since. */
-static __always_inline void ledger__seed(const struct vmleak_ledger_key *key, __u64 held,
+/*
+ * What exists when the ledger is armed; never overwrites what a hook has written
+ * since.  True when it was not known yet.
+ */
+static __always_inline bool ledger__seed(const struct vmleak_ledger_key *key, __u64 held,
 					 __u32 references)
 {
 	struct vmleak_ledger_entry *entry;
@@ -246,16 +249,17 @@ static __always_inline void ledger__seed(const struct vmleak_ledger_key *key, __
 	if (error) {
 		if (error != -EEXIST)
 			count_one(error == -E2BIG ? VMLEAK_COUNT_OVERFLOW : VMLEAK_COUNT_REFUSED);
-		return;
+		return false;
 	}
 	entry = bpf_map_lookup_elem(&ledger, key);
 	if (!entry)
-		return;
+		return false;
 	entry->held = held;
 	entry->generation = held__generation(key->cls, held);
 	entry->counter = -1;
 	entry->references = references;
 	entry->state = VMLEAK_ENTRY_PREEXISTING;
+	return true;
 }
 
 /* ---- drops ---- */
@@ -368,6 +372,7 @@ enum call_function {
 	CALL_IOEVENTFD_DESTRUCTOR,
 	CALL_SET_OWNER,
 	CALL_VHOST_NET_IOCTL,
+	CALL_VHOST_NET_RELEASE,
 	CALL_TYPE1_IOCTL,
 };
 

@@ -8,6 +8,7 @@
 #include <vmleak/ledger_abi.h>
 
 #define BPF_F_NO_PREALLOC 1
+#define BPF_F_MMAPABLE 1024
 
 /* What is out.  Written by the hooks, read by user space; its size is set before it is loaded. */
 struct {
@@ -79,10 +80,11 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps") __weak;
 
-/* Written by user space, but for the generation. */
+/* Written by user space, but for the generation: field by field, through its memory. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct vmleak_ledger_meta);
 } meta SEC(".maps") __weak;

@@ -3,7 +3,7 @@
 #ifndef VMLEAK_BPF_LIST_H
 #define VMLEAK_BPF_LIST_H
 
-#include "record.h"
+#include "checksum.h"
 #include <bpf/bpf_core_read.h>
 
 struct list_walk {

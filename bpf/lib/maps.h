@@ -15,6 +15,18 @@ struct {
 } watched_inodes SEC(".maps") __weak;
 
 /*
+ * eventfd contexts that a ledger mentions: nobody else's are of interest.
+ * Written by user space, read by whatever meets a file or a context.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, 1 /* BPF_F_NO_PREALLOC */);
+	__type(key, __u64);
+	__type(value, __u8);
+} watched_eventfds SEC(".maps") __weak;
+
+/*
  * mm_structs, files_structs and thread group ids whose tasks are wanted.
  * Written by user space, read by iter__tasks.
  */

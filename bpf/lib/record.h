@@ -3,6 +3,7 @@
 #ifndef VMLEAK_BPF_RECORD_H
 #define VMLEAK_BPF_RECORD_H
 
+#include "checksum.h"
 #include "maps.h"
 #include <bpf/bpf_core_read.h>
 
@@ -41,11 +42,5 @@ static __always_inline void record__walk(__u32 walk, __u64 visited, __u32 incons
 		if (text)                                                                          \
 			bpf_probe_read_kernel_str((out), sizeof(out), text);                       \
 	} while (0)
-
-/* Order matters: the same nodes in another order give another sum. */
-static __always_inline __u64 checksum_add(__u64 checksum, __u64 address)
-{
-	return (checksum ^ address) * 0x100000001b3ULL;
-}
 
 #endif

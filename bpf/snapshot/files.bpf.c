@@ -63,10 +63,10 @@ static __always_inline __u32 interesting_type(struct file *file)
 	switch (type) {
 	case VMLEAK_FILE_OTHER:
 		return file__image_type(file);
-	case VMLEAK_FILE_EVENTFD:
-		return VMLEAK_FILE_OTHER;
 	case VMLEAK_FILE_DEBUGFS:
 		return debugfs__file_type(file);
+	case VMLEAK_FILE_EVENTFD:
+		return eventfd__is_watched(file->private_data) ? type : VMLEAK_FILE_OTHER;
 	case VMLEAK_FILE_SOCKET:
 		sk = file__unix_socket(file);
 		return sk && unix_socket__may_hold(sk) ? type : VMLEAK_FILE_OTHER;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* IOMMU groups: members with their drivers, who claimed DMA ownership. */
 #include "lib/list.h"
+#include "lib/record.h"
 
 #define MAX_MEMBERS 4096
 

@@ -39,7 +39,7 @@ static long step_vma(__u32 index, struct mapping_walk *walk)
 	}
 	walk->visited++;
 	walk->checksum = checksum_add(walk->checksum, walk->node);
-	type = file__type(file);
+	type = file__type_of_interest(file);
 	if (type != VMLEAK_FILE_OTHER) {
 		record__init(&record, VMLEAK_RECORD_MAPPING);
 		record.mm = (__u64)BPF_CORE_READ(vma, vm_mm);

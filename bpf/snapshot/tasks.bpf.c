@@ -219,7 +219,7 @@ static long step_work(__u32 index, struct hold_walk *walk)
 		return 1;
 	if ((__u64)BPF_CORE_READ(work, func) == fput_work_address) {
 		file = file_of_work(work);
-		type = file__type(file);
+		type = file__type_of_interest(file);
 		if (type != VMLEAK_FILE_OTHER && type != VMLEAK_FILE_SOCKET)
 			send_hold(walk->seq, file, type, VMLEAK_HOLD_PENDING_FPUT, walk->tgid);
 	}

@@ -148,6 +148,7 @@ int run__vfio_container(struct vmleak_walk_args *args)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_VFIO_CONTAINER);
 	record.container = (__u64)container;
+	record.iommu_data = (__u64)BPF_CORE_READ(container, iommu_data);
 	record.kref = BPF_CORE_READ(container, kref.refcount.refs.counter);
 	groups.head = (void *)container + bpf_core_field_offset(struct vfio_container, group_list);
 	groups.at = groups.head;

@@ -39,6 +39,8 @@ enum vmleak_record_type {
 	VMLEAK_RECORD_OWN_FD,
 	VMLEAK_RECORD_EMBRYO,
 	VMLEAK_RECORD_KVM_VFIO,
+	VMLEAK_RECORD_EVENTFD,
+	VMLEAK_RECORD_EVENTFD_HOLD,
 	VMLEAK_RECORD_WALK,
 };
 
@@ -244,6 +246,7 @@ struct vmleak_vfio_device_record {
 struct vmleak_vfio_container_record {
 	struct vmleak_header header;
 	__u64 container;
+	__u64 iommu_data; /* type1: its vfio_iommu */
 	__s64 kref;
 	__s64 groups; /* on its group_list */
 	char driver[VMLEAK_NAME_LEN];
@@ -284,8 +287,9 @@ struct vmleak_iommu_member_record {
 
 struct vmleak_vhost_record {
 	struct vmleak_header header;
-	__u64 file; /* of the vhost device */
-	__u64 mm;   /* whose mm_users it holds */
+	__u64 file;   /* of the vhost device */
+	__u64 device; /* vhost_dev */
+	__u64 mm;     /* whose mm_users it holds */
 	__s32 worker_tid;
 	__u32 pad;
 	char worker_comm[VMLEAK_COMM_LEN];
@@ -303,6 +307,21 @@ struct vmleak_kvm_vfio_record {
 	struct vmleak_header header;
 	__u64 device; /* kvm_device */
 	__u64 kvm_vfio;
+};
+
+/* struct eventfd_ctx. */
+struct vmleak_eventfd_record {
+	struct vmleak_header header;
+	__u64 context;
+	__s64 kref;
+	__s64 id;
+};
+
+/* A vhost device that signals a watched eventfd. */
+struct vmleak_eventfd_hold_record {
+	struct vmleak_header header;
+	__u64 context;
+	__u64 file; /* of the vhost device */
 };
 
 /* One of the reading process's own descriptors, opened to reach an object. */
@@ -346,13 +365,15 @@ VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_task_record) == 112 + 8 * VMLEAK_STACK
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_stack_range) == 24, "stack_range");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_group_record) == 72, "vfio_group_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_device_record) == 128, "vfio_device_record");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_container_record) == 64, "vfio_container_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vfio_container_record) == 72, "vfio_container_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_dma_user_record) == 72, "dma_user_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_iommu_group_record) == 48, "iommu_group_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_iommu_member_record) == 96, "iommu_member_record");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vhost_record) == 48, "vhost_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vhost_record) == 56, "vhost_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_embryo_record) == 24, "embryo_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_vfio_record) == 24, "kvm_vfio_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_eventfd_record) == 32, "eventfd_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_eventfd_hold_record) == 24, "eventfd_hold_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_own_fd_record) == 56, "own_fd_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_record) == 32, "walk_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_args) == 16, "walk_args");

@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::vector<ArmedFamily> armed() {
-  return {{{"ledger/irqfd", FamilyState::kAttached, "kprobe, kretprobe", "lost"},
+  return {{{"ledger/irqfd", FamilyState::kAttached, "kprobe, kretprobe", "lost", {"eventfd/irqfd"}},
            {"kprobe__kvm_irqfd", "kretprobe__kvm_irqfd", "kprobe__irqfd_shutdown"},
            {{"kvm_irqfd", {0x1000, "kvm"}}, {"irqfd_shutdown", {0x2000, "kvm"}}}},
           {{"ledger/removal", FamilyState::kAttached, "fentry", "lost too"},
@@ -34,6 +34,7 @@ TEST(ArmedFamilies, AreReadBackAsTheyWereWritten) {
   EXPECT_EQ((*read)[0].row.name, "ledger/irqfd");
   EXPECT_EQ((*read)[0].row.program, "kprobe, kretprobe");
   EXPECT_EQ((*read)[0].row.lost_without, "lost");
+  EXPECT_THAT((*read)[0].row.classes, ElementsAre("eventfd/irqfd"));
   EXPECT_EQ((*read)[0].programs, armed()[0].programs);
   EXPECT_EQ((*read)[0].functions, armed()[0].functions);
   EXPECT_EQ((*read)[2].row.state, FamilyState::kOff);

@@ -41,7 +41,7 @@ AttachPlan plan(const AttachSupport& support, std::size_t max_trampolines = kMax
 const Family& row(const AttachPlan& plan, std::string_view name) {
   const auto found = std::find_if(plan.rows.begin(), plan.rows.end(),
                                   [name](const Family& row) { return row.name == name; });
-  static const Family kNone{"none", FamilyState::kMissing, {}, {}};
+  static const Family kNone;
   EXPECT_NE(found, plan.rows.end()) << name;
   return found == plan.rows.end() ? kNone : *found;
 }
@@ -184,6 +184,12 @@ TEST(LedgerFamilies, AKernelWithEverythingStaysWithinTheBound) {
   }
   EXPECT_LE(made.trampolines, kMaxTrampolines);
   EXPECT_THAT(made.programs, Not(::testing::Contains("fexit__vfio_unregister_group_dev")));
+}
+
+TEST(LedgerFamilies, RowsSayWhichClassesTheyMake) {
+  const auto made = plan_attach(ledger_families(), whole_kernel());
+  EXPECT_THAT(row(made, "ledger/irqfd").classes, ElementsAre("eventfd/irqfd"));
+  EXPECT_THAT(row(made, "ledger/outside").classes, IsEmpty());
 }
 
 TEST(LedgerFamilies, FilesAndDmaHaveToBeAskedFor) {

@@ -85,6 +85,10 @@ struct FakeHost {
   std::deque<Result<Snapshot>> snapshots;  // answers; the last one stays
   std::vector<CollectOptions> collected;   // what was asked for
   Result<Coverage> coverage = Coverage{};
+  Result<std::optional<LedgerStatus>> ledger = std::optional<LedgerStatus>();
+  Result<ArmOutcome> armed = ArmOutcome{};
+  std::vector<ArmOptions> arming;  // what was asked for
+  Result<std::vector<std::string>> disarmed = std::vector<std::string>();
   Status write_result;
   std::string out;
   std::vector<std::string> told;
@@ -109,6 +113,12 @@ struct FakeHost {
       return answer;
     };
     environment.probe = [this](const CollectOptions& /*options*/) { return coverage; };
+    environment.arm = [this](const ArmOptions& options) {
+      arming.push_back(options);
+      return armed;
+    };
+    environment.ledger_status = [this] { return ledger; };
+    environment.disarm = [this] { return disarmed; };
     environment.who = [this] { return who; };
     environment.host = [this] { return snapshots.front() ? snapshots.front()->host : HostInfo{}; };
     environment.read_journal = [this]() -> Result<JournalText> {

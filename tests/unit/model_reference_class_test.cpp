@@ -52,7 +52,8 @@ TEST(ReferenceClasses, CountInCountersOfWhatTheyKeep) {
       {NodeKind::kVfioContainer, {"kref"}},
       {NodeKind::kIommuGroup, {"owner_cnt", "devices_kobj"}},
       {NodeKind::kMm, {"mm_users"}},
-      {NodeKind::kModule, {"refcount"}}};
+      {NodeKind::kModule, {"refcount"}},
+      {NodeKind::kEventfd, {"kref"}}};
   for (const auto& row : reference_classes()) {
     if (row.counter.empty()) continue;
     ASSERT_TRUE(counters.contains(row.held)) << row.name;

@@ -19,6 +19,7 @@ json to_document(const ArmedFamily& family) {
   }
   return {{"name", family.row.name},       {"state", family.row.state},
           {"program", family.row.program}, {"lost_without", family.row.lost_without},
+          {"classes", family.row.classes},
           {"programs", family.programs},   {"functions", std::move(functions)}};
 }
 
@@ -28,6 +29,7 @@ ArmedFamily from_document(const json& document) {
   family.row.state = document.at("state").get<FamilyState>();
   family.row.program = document.at("program").get<std::string>();
   family.row.lost_without = document.at("lost_without").get<std::string>();
+  family.row.classes = document.at("classes").get<std::vector<std::string>>();
   family.programs = document.at("programs").get<std::vector<std::string>>();
   for (const auto& [name, place] : document.at("functions").items()) {
     family.functions[name] = {place.at("address").get<std::uint64_t>(),

@@ -102,9 +102,14 @@ std::string kinds_of(const std::vector<std::string_view>& programs) {
 
 Family row_of(const LedgerFamily& family, FamilyState state, std::string_view reason,
               std::string program = {}) {
-  return {std::string(family.name), state, std::move(program),
-          reason.empty() ? std::string(family.lost_without)
-                         : fmt::format("{} ({})", family.lost_without, reason)};
+  Family row;
+  row.name = family.name;
+  row.state = state;
+  row.program = std::move(program);
+  row.lost_without = reason.empty() ? std::string(family.lost_without)
+                                    : fmt::format("{} ({})", family.lost_without, reason);
+  row.classes.assign(family.classes.begin(), family.classes.end());
+  return row;
 }
 
 // Why nobody wants it; nothing when somebody does.

@@ -53,6 +53,9 @@ constexpr Side kTake{"take", {kFexit<kFunction>, kBothProbes<kFunction>}};
 // The counter before and after; a kprobe sees only what comes before.
 template <Text kFunction>
 constexpr Side kDrop{"drop", {kBoth<kFunction>, kKprobe<kFunction>}};
+// Takes and drops in one function: what was there before tells which it did.
+template <Text kFunction>
+constexpr Side kChange{"change", {kBoth<kFunction>, kBothProbes<kFunction>}};
 template <Text kFunction>
 constexpr Side kEnter{"enter", {kFentry<kFunction>, kKprobe<kFunction>}};
 
@@ -84,21 +87,18 @@ constexpr std::array kVfioDeviceOpen{
           kBoth<"vfio_device_unassign_container">, kKprobe<"vfio_device_unassign_container">}}};
 constexpr std::array kVfioDeviceKvm{kTake<"vfio_device_get_kvm_safe">,
                                     kDrop<"vfio_device_put_kvm">};
-constexpr std::array kKvmVfio{kTake<"kvm_vfio_set_attr">, kDrop<"kvm_vfio_release">};
+constexpr std::array kKvmVfio{kChange<"kvm_vfio_set_attr">, kDrop<"kvm_vfio_release">};
 constexpr std::array kVhostMm{kTake<"vhost_dev_set_owner">, kDrop<"vhost_detach_mm">};
-constexpr std::array kVfioTriggers{
-    Side{"change", {kBoth<"vfio_pci_set_irqs_ioctl">, kBothProbes<"vfio_pci_set_irqs_ioctl">}},
-    kDrop<"vfio_pci_core_close_device">};
+constexpr std::array kVfioTriggers{kDrop<"vfio_pci_set_irqs_ioctl">,
+                                   kDrop<"vfio_pci_core_close_device">};
 constexpr std::array kIrqfd{kTake<"kvm_irqfd">, kDrop<"irqfd_shutdown">};
-constexpr std::array kIoeventfd{kTake<"kvm_ioeventfd">, kDrop<"ioeventfd_destructor">};
-constexpr std::array kOutside{
-    kEnter<"kvm_get_kvm">,
-    Side{"get", {kFexit<"kvm_get_kvm_safe">, kBothProbes<"kvm_get_kvm_safe">}},
-    kEnter<"kvm_put_kvm">};
+constexpr std::array kIoeventfd{kChange<"kvm_ioeventfd">, kDrop<"ioeventfd_destructor">};
+constexpr std::array kOutside{kEnter<"kvm_get_kvm">, kEnter<"kvm_get_kvm_safe">,
+                              kEnter<"kvm_put_kvm">};
 // Never fexit: it waits as long as somebody has the device open.
 constexpr std::array kRemoval{kEnter<"vfio_unregister_group_dev">};
 constexpr std::array kGuestMemfd{kMake, kDrop<"kvm_gmem_release">};
-constexpr std::array kVhostFiles{kTake<"vhost_net_ioctl">, kDrop<"vhost_net_release">};
+constexpr std::array kVhostFiles{kChange<"vhost_net_ioctl">, kDrop<"vhost_net_release">};
 constexpr std::array kKvmDebugfs{kTake<"kvm_stat_data_open">, kDrop<"kvm_debugfs_release">,
                                  kTake<"kvm_mmu_rmaps_stat_open">,
                                  kDrop<"kvm_mmu_rmaps_stat_release">};

@@ -137,7 +137,7 @@ void BookParts::add_module_programs() {
 }
 
 Book BookParts::finish() && {
-  book_.losses = records_.losses;
+  book_.losses.insert(book_.losses.end(), records_.losses.begin(), records_.losses.end());
   book_.files_walked = records_.files_walked;
   book_.mappings_walked = records_.mappings_walked;
   return std::move(book_);
@@ -149,6 +149,7 @@ Book build_book(const KernelRecords& records, const BookOptions& options) {
   parts.add_virtual_machines();
   parts.add_vfio();
   parts.add_iommu_groups();
+  parts.add_eventfds();
   parts.add_files();
   parts.add_holds();
   parts.add_mappings();
@@ -157,6 +158,8 @@ Book build_book(const KernelRecords& records, const BookOptions& options) {
   parts.add_closing_tasks();
   parts.add_waiting_tasks();
   parts.add_module_programs();
+  parts.add_eventfd_holders();
+  parts.add_ledger();
   return std::move(parts).finish();
 }
 

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
+#include "attach/ledger_families.h"
 #include "base/siphash.h"
 #include "bpf/kernel_records.h"
 #include "model/snapshot.h"
@@ -20,6 +22,8 @@ struct BookOptions {
   std::string vendor_module;  // kvm_amd or kvm_intel; empty when it is built in
   // "name [module]" of the kernel function at an address.
   std::function<std::string(std::uint64_t)> describe_function;
+  std::int64_t boot_to_real_ns = 0;  // CLOCK_REALTIME - CLOCK_BOOTTIME
+  std::span<const LedgerFamily> ledger_families;
 };
 
 // The book that these records make: nodes, counters and references, without

@@ -129,6 +129,8 @@ void BookParts::keep_object(const vmleak_file& file, const NodeId& holder) {
     case VMLEAK_FILE_VFIO_DEVICE:
       refer(holder, id_of(file.object), "vfio-device/file");
       return refer(holder, id_of(file.object), "vfio-device/open");
+    case VMLEAK_FILE_EVENTFD:
+      return refer(holder, id_of(file.object), "eventfd/file");
     case VMLEAK_FILE_IO_URING: {
       IoUringFacts facts;
       facts.fixed_files = file.detail;
@@ -179,14 +181,8 @@ void BookParts::add_holds() {
     if (held.empty()) continue;  // a file of no interest
     NodeId holder = row->by_process ? process(hold.tgid) : id_of(hold.holder);
     if (hold.hold == VMLEAK_HOLD_KVM_VFIO) {
-      // Released with the device's file; without one the VM itself keeps it.
-      const auto file = device_files_.find(hold.holder);
-      const auto kvm = records_.kvm_of_device.find(hold.holder);
-      if (file != device_files_.end()) {
-        holder = file->second;
-      } else if (kvm != records_.kvm_of_device.end()) {
-        holder = id_of(kvm->second);
-      }
+      const NodeId found = holder_of_kvm_vfio(hold.holder);
+      if (!found.empty()) holder = found;
     }
     if (hold.hold == VMLEAK_HOLD_IO_URING_FIXED && holder.empty()) {
       holder = node(NodeKind::kIoUring, hold.holder, {}, IoUringFacts{}).id;

@@ -35,6 +35,9 @@ class BookParts {
   void add_closing_tasks();
   void add_waiting_tasks();
   void add_module_programs();
+  void add_eventfds();
+  void add_eventfd_holders();
+  void add_ledger();
 
   Book finish() &&;
 
@@ -60,6 +63,10 @@ class BookParts {
   void add_file_descriptors();
   void add_ring_submitters();
   void add_system_calls();
+  [[nodiscard]] NodeId holder_of_kvm_vfio(std::uint64_t device) const;
+  [[nodiscard]] NodeId holder_of(const vmleak_ledger_key& key,
+                                 const vmleak_ledger_entry& entry) const;
+  [[nodiscard]] bool removes_device(std::uint32_t tid) const;
   [[nodiscard]] std::vector<std::string> function_names(
       const std::vector<std::uint64_t>& stack) const;
 

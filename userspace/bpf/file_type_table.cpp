@@ -29,7 +29,7 @@ constexpr std::array kFileTypes = std::to_array<FileTypeRow>({
     {VMLEAK_FILE_IO_URING, "io-uring/ring-file", "io_uring_release"},
     {VMLEAK_FILE_SOCKET, "socket", "sock_close"},
     {VMLEAK_FILE_DEBUGFS, "debugfs", "full_proxy_release"},
-    {VMLEAK_FILE_EVENTFD, "eventfd", "eventfd_release"},
+    {VMLEAK_FILE_EVENTFD, "eventfd/file", "eventfd_release"},
     {VMLEAK_FILE_IMAGE, "image", ""},  // recognised by its inode
 });
 

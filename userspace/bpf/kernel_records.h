@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bpf/ledger_records.h"
 #include "model/snapshot.h"
 
 namespace vmleak {
@@ -44,12 +46,18 @@ struct KernelRecords {
   std::vector<vmleak_own_fd_record> own_fds;
   std::vector<vmleak_embryo_record> embryos;
   std::vector<vmleak_kvm_vfio_record> kvm_vfios;
+  std::vector<vmleak_eventfd_record> eventfds;
+  std::vector<vmleak_eventfd_hold_record> eventfd_holds;
   std::vector<vmleak_walk_record> walks;
 
   // What the walk found out beside the records.
   std::map<std::uint64_t, std::uint64_t> kvm_of_device;  // kvm_device -> kvm
   std::map<std::uint64_t, std::string> debugfs_names;    // kvm -> "PID-FD"
   std::vector<ModuleProgram> module_programs;
+  // What the ledger said before and after the walk, of objects that exist.
+  std::optional<LedgerRecords> ledger;
+  // Entries whose object is gone though nobody saw the drop.
+  std::vector<vmleak_ledger_key> earlier_lives;
   std::vector<Loss> losses;
   std::uint64_t files_walked = 0;
   std::uint64_t mappings_walked = 0;

@@ -18,15 +18,18 @@ Result<KernelRecords> KernelWalker::read() {
   read_virtual_machines();
   read_own_descriptors();
   read_vfio();
+  read_ledger();
   watch_images_of_owners();
   const auto tables_read = programs_.iterate(Iterate::kFiles, 0, records_);
   if (!tables_read) return tables_read.error();
   read_images_of_other_holders();
   follow_new_files();
+  visit_ledger();
   read_mappings();
   follow_new_files();
   read_tasks();
   read_address_spaces();
+  confirm();
   records_.files_walked = programs_.files_walked() - files_before;
   if (const auto lost = programs_.records_lost() - lost_before; lost != 0) {
     add_loss("records that did not fit in the buffer", static_cast<std::int64_t>(lost), {});
@@ -35,7 +38,7 @@ Result<KernelRecords> KernelWalker::read() {
 }
 
 void KernelWalker::add_loss(std::string what, std::int64_t count, std::vector<NodeKind> kinds) {
-  records_.losses.push_back({std::move(what), count, std::move(kinds)});
+  records_.losses.push_back({std::move(what), count, std::move(kinds), /*in_ledger=*/false});
 }
 
 void KernelWalker::run(Run program, std::uint64_t address, std::uint64_t extra,

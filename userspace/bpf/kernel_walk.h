@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct WalkEntries {
   std::vector<int> iommu_groups;  // O_PATH on directories of /sys/kernel/iommu_groups
   std::vector<int> images;        // O_PATH on files to follow like disk images
   int anon_inode = -1;            // any anonymous inode file: they share one inode
+  // Reads the ledger, before the walk and after it; empty: there is none.
+  std::function<Result<LedgerRecords>()> read_ledger;
 };
 
 // Reads counters and holders from the kernel once.  Lists that change while

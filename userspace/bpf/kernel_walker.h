@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bpf/kernel_walk.h"
+#include "bpf/ledger_classes.h"
 
 namespace vmleak {
 
@@ -89,12 +90,24 @@ class KernelWalker {
   // too; twice is enough, for what a ring holds is not in another task's hands.
   void read_tasks();
   void read_address_spaces();
+  // Reads the ledger and watches the eventfds it mentions.
+  void read_ledger();
+  // Reads what it names and nothing else led to.
+  void visit_ledger();
+  void visit_held(const LedgerClass& cls, const vmleak_ledger_entry& entry);
+  std::optional<vmleak_file> read_file(std::uint64_t address);
+  void add_ledger_loss(const Error& error);
+  void learn_eventfd(std::uint64_t context);
+  // Reads the ledger once more; keeps what both readings and the walk agree on.
+  void confirm();
 
   SnapshotPrograms& programs_;
   const WalkEntries& entries_;
   KernelRecords records_;
   std::set<std::uint64_t> kvms_, vfio_groups_, vfio_devices_, containers_, rings_, mms_, files_,
-      mappings_, watched_;
+      mappings_, watched_, eventfds_;
+  std::optional<LedgerRecords> ledger_;
+  std::set<std::uint64_t> reached_;  // by the ledger alone
   std::set<std::uint32_t> image_tgids_;
   std::size_t next_fd_ = 0, next_hold_ = 0, next_mapping_ = 0, next_kvm_ = 0;
 };

@@ -24,6 +24,7 @@ struct LedgerRecords {
   std::array<std::uint64_t, VMLEAK_COUNTS> counts{};
   // Calls that no program saw: recursion_misses of programs, nmissed of kprobes.
   std::uint64_t skipped = 0;
+  bool counts_skipped = true;    // false: there are kprobes, and this kernel does not count theirs
   std::vector<Family> families;  // as attached when it was armed, or stale since
 };
 

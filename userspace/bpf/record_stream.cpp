@@ -66,6 +66,10 @@ bool read_one(const vmleak_header& header, const char* data, KernelRecords& out)
       return read_record(data, size, out.embryos);
     case VMLEAK_RECORD_KVM_VFIO:
       return read_record(data, size, out.kvm_vfios);
+    case VMLEAK_RECORD_EVENTFD:
+      return read_record(data, size, out.eventfds);
+    case VMLEAK_RECORD_EVENTFD_HOLD:
+      return read_record(data, size, out.eventfd_holds);
     case VMLEAK_RECORD_WALK:
       return read_record(data, size, out.walks);
   }

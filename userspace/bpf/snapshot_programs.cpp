@@ -7,14 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "base/file_descriptor.h"
 #include "bpf/handles.h"
+#include "bpf/libbpf_log.h"
 #include "bpf/record_stream.h"
 #include "snapshot.skel.h"
 
@@ -39,6 +37,7 @@ constexpr std::array kRunPrograms = std::to_array<RunProgram>({
     {Run::kMappings, "run__mappings", nullptr},
     {Run::kMm, "run__mm", nullptr},
     {Run::kFile, "run__file", nullptr},
+    {Run::kEventfd, "run__eventfd", nullptr},
     {Run::kSocket, "run__socket", nullptr},
     {Run::kIoUring, "run__io_uring", nullptr},
     {Run::kVhost, "run__vhost", &KernelAddresses::has_vhost},
@@ -61,37 +60,6 @@ constexpr std::array kIteratePrograms = std::to_array<IterateProgram>({
     {Iterate::kOwnFds, "iter__own_fds"},
     {Iterate::kTasks, "iter__tasks"},
 });
-
-// libbpf's last complaints, for error messages instead of the terminal.
-std::string& libbpf_messages() {
-  static std::string messages;
-  return messages;
-}
-
-__attribute__((format(printf, 2, 0))) int collect_message(libbpf_print_level level,
-                                                          const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  char* text = nullptr;  // the verifier's log is one message of any length
-  const int size = ::vasprintf(&text, format, arguments);
-  if (size < 0) return size;
-  const std::unique_ptr<char, FreeWith<std::free>> owned(text);
-  libbpf_messages() += text;
-  return size;
-}
-
-// The line that says why: before the verifier's statistics, or else the last.
-std::string last_complaint() {
-  std::string_view text = libbpf_messages();
-  if (const auto statistics = text.rfind("\nprocessed "); statistics != std::string_view::npos) {
-    text = text.substr(0, statistics);
-  }
-  while (text.ends_with('\n')) text.remove_suffix(1);
-  return std::string(text.substr(text.rfind('\n') + 1));
-}
-
-}  // namespace
-
-namespace {
 
 // Where the records of the ring buffer go while a program runs.
 struct RecordSink {
@@ -143,8 +111,7 @@ SnapshotPrograms& SnapshotPrograms::operator=(SnapshotPrograms&&) noexcept = def
 SnapshotPrograms::~SnapshotPrograms() = default;
 
 Result<SnapshotPrograms> SnapshotPrograms::load(const KernelAddresses& addresses) {
-  libbpf_messages().clear();
-  libbpf_set_print(collect_message);
+  collect_libbpf_complaints();
   auto state = std::make_unique<State>();
   state->skeleton.reset(snapshot_bpf::open());
   if (!state->skeleton) return system_error("open snapshot programs", errno);
@@ -161,7 +128,7 @@ Result<SnapshotPrograms> SnapshotPrograms::load(const KernelAddresses& addresses
   for (const auto& row : kIteratePrograms) bpf_program__set_autoload(program(row.name), true);
 
   if (const int error = snapshot_bpf::load(&skeleton); error != 0) {
-    const auto complaint = last_complaint();
+    const auto complaint = last_complaint(libbpf_complaints());
     auto what = system_error("load snapshot programs", -error);
     if (!complaint.empty()) what.message += " (" + complaint + ")";
     return what;
@@ -264,6 +231,16 @@ Status SnapshotPrograms::watch_inode(std::uint64_t inode) {
     return system_error("watch an inode", errno);
   }
   state_->skeleton->bss->watch_inodes = true;
+  return {};
+}
+
+Status SnapshotPrograms::watch_eventfd(std::uint64_t context) {
+  const std::uint8_t value = 1;
+  if (bpf_map__update_elem(state_->skeleton->maps.watched_eventfds, &context, sizeof(context),
+                           &value, sizeof(value), BPF_ANY) != 0) {
+    return system_error("watch an eventfd", errno);
+  }
+  state_->skeleton->bss->watch_eventfds = true;
   return {};
 }
 

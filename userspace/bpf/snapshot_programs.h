@@ -59,6 +59,7 @@ class SnapshotPrograms {
     kMappings,
     kMm,
     kFile,
+    kEventfd,
     kSocket,
     kIoUring,
     kVhost,
@@ -85,6 +86,7 @@ class SnapshotPrograms {
 
   Status watch_task_key(std::uint64_t key);  // mm_struct, files_struct or thread group id
   Status watch_inode(std::uint64_t inode);
+  Status watch_eventfd(std::uint64_t context);
   void report_images(bool on);
 
   [[nodiscard]] std::uint64_t files_walked() const;

@@ -11,35 +11,20 @@
 
 #include "cli/duration.h"
 #include "cli/help.h"
+#include "cli/ledger_arguments.h"
 #include "cli/normalise.h"
+#include "cli/option_parts.h"
 #include "commands/collect.h"
 #include "report/object_table.h"
 
 namespace vmleak {
 namespace {
 
-template <class T>
-using Named = std::pair<std::string_view, T>;
-
-constexpr auto kFormats = std::to_array<Named<Format>>(
-    {{"text", Format::kText}, {"json", Format::kJson}, {"ndjson", Format::kNdjson}});
-constexpr auto kDocumentFormats =
-    std::to_array<Named<Format>>({{"text", Format::kText}, {"json", Format::kJson}});
 constexpr auto kFailVerdicts =
     std::to_array<Named<Verdict>>({{"leaked", Verdict::kLeaked},
                                    {"held", Verdict::kHeld},
                                    {"stale", Verdict::kStale},
                                    {"inconclusive", Verdict::kInconclusive}});
-
-template <class T>
-T choose(std::span<const Named<T>> names, const std::string& wanted) {
-  std::string valid;
-  for (const auto& [name, value] : names) {
-    if (name == wanted) return value;
-    valid += fmt::format("{}{}", valid.empty() ? "" : ", ", name);
-  }
-  throw CLI::ValidationError(fmt::format("\"{}\" is none of {}", wanted, valid));
-}
 
 std::chrono::milliseconds duration(const std::string& text) {
   if (const auto parsed = parse_duration(text)) return *parsed;
@@ -61,50 +46,6 @@ std::vector<std::string> columns(const std::string& list) {
   return std::move(*parsed);
 }
 
-// An option whose text `convert` turns into its value, or throws.
-template <class T, class Convert>
-CLI::Option* add_converted(CLI::App& app, const std::string& flags, T& value, Convert convert,
-                           const std::string& what, const std::string& type) {
-  const auto name = flags.substr(0, flags.find(','));
-  return app
-      .add_option_function<std::string>(
-          flags,
-          [&value, convert, name](const std::string& text) {
-            try {
-              value = convert(text);
-            } catch (const CLI::ValidationError& error) {
-              throw CLI::ValidationError(name + ": " + error.what());
-            }
-          },
-          what)
-      ->type_name(type);
-}
-
-void add_format(CLI::App& app, Format& format, std::span<const Named<Format>> names) {
-  std::string list;
-  for (const auto& row : names) list += fmt::format("{}{}", list.empty() ? "" : "|", row.first);
-  add_converted(
-      app, "--format", format, [names](const std::string& text) { return choose(names, text); },
-      "for people (default) or for programs", list);
-}
-
-CLI::Option* add_without(CLI::App& app, std::vector<std::string>& without) {
-  return app
-      .add_option("--without", without,
-                  "Switch a capability off, to see what is lost without it (repeatable)")
-      ->type_name("CAPABILITY")
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(
-          [](const std::string& name) {
-            const auto names = capability_names();
-            return std::find(names.begin(), names.end(), name) != names.end()
-                       ? std::string()
-                       : fmt::format("no capability \"{}\"; there are {}", name,
-                                     fmt::join(names, ", "));
-          },
-          ""));
-}
-
 CLI::Option* add_connect(CLI::App& app, std::string& uri) {
   return app
       .add_option("--connect", uri,
@@ -120,7 +61,7 @@ void add_source(CLI::App& app, SourceOptions& source) {
                                "How long a suspect must stay the same (default 10 s)", "SECONDS");
   app.add_flag("--no-wait", source.no_wait, "Don't wait for suspects: they become inconclusive")
       ->excludes(settle);
-  add_without(app, source.without)->excludes(from);
+  add_without(app, source.without, capability_names())->excludes(from);
   add_connect(app, source.connect)->excludes(from);
   settle->excludes(from);
 }
@@ -165,7 +106,7 @@ void add_explain(CLI::App& app, ExplainCommand& command) {
 
 void add_doctor(CLI::App& app, DoctorCommand& command) {
   add_format(app, command.format, kDocumentFormats);
-  add_without(app, command.without);
+  add_without(app, command.without, capability_names());
   add_connect(app, command.connect);
 }
 
@@ -224,6 +165,8 @@ struct Commands {
   SnapshotCommand snapshot;
   ReleaseCommand release;
   JournalCommand journal;
+  ArmCommand arm;
+  DisarmCommand disarm;
 };
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
@@ -249,6 +192,8 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   app.fallthrough();
   auto* audit = app.add_subcommand("audit", "Print what deleted VMs have left behind");
   auto* explain = app.add_subcommand("explain", "Print everything about one thing");
+  auto* arm = app.add_subcommand("arm", "Record from now on who takes references");
+  auto* disarm = app.add_subcommand("disarm", "Stop recording, and leave no trace of it");
   auto* doctor = app.add_subcommand("doctor", "Print what this host lets vmleak see");
   auto* snapshot = app.add_subcommand("snapshot", "Write what an audit needs as JSON");
   auto* release = app.add_subcommand("release", "Print what would give a thing back, and do it");
@@ -259,7 +204,9 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   add_snapshot(*snapshot, commands.snapshot);
   add_release(*release, commands.release);
   add_journal(*journal, commands.journal);
-  for (auto* command : {audit, explain, doctor, snapshot, release, journal}) {
+  add_arm(*arm, commands.arm);
+  add_disarm(*disarm, commands.disarm);
+  for (auto* command : {audit, explain, arm, disarm, doctor, snapshot, release, journal}) {
     command->footer(help_footer(command->get_name()));
   }
 
@@ -281,6 +228,8 @@ Parsed parse_arguments(const std::vector<std::string>& given) {
   if (doctor->parsed()) invocation.command = std::move(commands.doctor);
   if (snapshot->parsed()) invocation.command = std::move(commands.snapshot);
   if (release->parsed()) invocation.command = std::move(commands.release);
+  if (arm->parsed()) invocation.command = std::move(commands.arm);
+  if (disarm->parsed()) invocation.command = commands.disarm;
   if (journal->parsed()) invocation.command = std::move(commands.journal);
   return invocation;
 }

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "commands/arm_command.h"
 #include "commands/audit_command.h"
 #include "commands/doctor_command.h"
 #include "commands/explain_command.h"
@@ -16,7 +17,7 @@ namespace vmleak {
 
 struct Invocation {
   std::variant<AuditCommand, ExplainCommand, DoctorCommand, SnapshotCommand, ReleaseCommand,
-               JournalCommand>
+               JournalCommand, ArmCommand, DisarmCommand>
       command;
   bool verbose = false;
 };

@@ -26,7 +26,7 @@ TARGET is one of:
   a disk image                 /var/lib/libvirt/images/gpu-07.qcow2
 )";
 
-constexpr std::array<Footer, 7> kFooters{{
+constexpr std::array<Footer, 9> kFooters{{
     {"", R"(
 "vmleak TARGET" is short for "vmleak explain TARGET".
 
@@ -66,6 +66,28 @@ Examples:
 
 Exit codes: 0 in order, 1 could not do it, or nothing is called TARGET, 2 wrong usage, 3 leaked,
 held or stale, 4 inconclusive, 130 interrupted.
+)"},
+    {"arm", R"(
+An armed ledger records, from now on, each reference on a VM, a VFIO device, group or container, a
+group's file, an address space or an eventfd: who took it, where and when, until it is given back.
+It needs no process and survives a crash of anything but the kernel. What exists already is entered
+as "preexisting". A second "arm" extends it to modules that were loaded since.
+
+Examples:
+  vmleak arm
+  vmleak arm --status
+  vmleak arm --capacity 262144 --replace
+  systemctl enable vmleak-arm.service    arm at each boot
+
+Exit codes: 0 armed, 1 could not do it, or (--status) nothing is armed, 2 wrong usage, 130
+interrupted.
+)"},
+    {"disarm", R"(
+Removes every program, map and pin of the ledger, also one of another version of vmleak, and waits
+until the kernel has let go of them.
+
+Exit codes: 0 nothing is armed any longer, or was before, 1 could not do it, 2 wrong usage, 130
+interrupted.
 )"},
     {"doctor", R"(
 Exit codes: 0 audits here are conclusive, 1 could not find out, 2 wrong usage, 4 an audit here can

@@ -74,6 +74,9 @@ Environment real_environment() {
   environment.tell = tell;
   environment.collect = collect_snapshot;
   environment.probe = probe_coverage;
+  environment.arm = arm_ledger;
+  environment.ledger_status = ledger_status;
+  environment.disarm = [] { return disarm_host([] { return caught_signal != 0; }); };
   environment.who = [] { return read_operator(HostRoot()); };
   environment.host = [] { return read_host_info(HostRoot()); };
   environment.read_journal = [] { return read_journal(HostRoot()); };

@@ -18,8 +18,8 @@ bool is_command(const std::string& argument) {
 }  // namespace
 
 const std::vector<std::string_view>& command_names() {
-  static const std::vector<std::string_view> names{"audit",    "explain", "doctor",
-                                                   "snapshot", "release", "journal"};
+  static const std::vector<std::string_view> names{"audit",  "explain",  "arm",     "disarm",
+                                                   "doctor", "snapshot", "release", "journal"};
   return names;
 }
 

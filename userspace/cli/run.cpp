@@ -23,6 +23,12 @@ struct RunCommand {
   Result<ExitCode> operator()(const DoctorCommand& command) const {
     return run_doctor(command, environment);
   }
+  Result<ExitCode> operator()(const ArmCommand& command) const {
+    return run_arm(command, environment);
+  }
+  Result<ExitCode> operator()(const DisarmCommand& command) const {
+    return run_disarm(command, environment);
+  }
   Result<ExitCode> operator()(const ReleaseCommand& command) const {
     return run_release(command, environment);
   }

@@ -10,6 +10,7 @@
 
 #include "commands/host_facts.h"
 #include "commands/kernel_facts.h"
+#include "commands/place.h"
 #include "commands/proc_walk.h"
 #include "commands/surroundings.h"
 #include "commands/walker.h"
@@ -37,7 +38,7 @@ bool is_interrupted(const CollectOptions& options) {
 Error interruption() { return {"interrupted", EINTR}; }
 
 // What makes an audit of this host impossible or wrong from the start.
-Status check_place(const HostRoot& root, const CollectOptions& options) {
+Status check_options(const HostRoot& root, const CollectOptions& options) {
   for (const auto& name : options.without) {
     const auto names = capability_names();
     if (std::find(names.begin(), names.end(), name) == names.end()) {
@@ -46,20 +47,7 @@ Status check_place(const HostRoot& root, const CollectOptions& options) {
                    EINVAL};
     }
   }
-  auto privileges = read_privileges(root);
-  if (!privileges) return privileges.error();
-  if (!privileges->root) {
-    return Error{"read this host: needs root; run it with sudo", EPERM};
-  }
-  auto initial = in_initial_pid_namespace(root);
-  if (!initial) return initial.error();
-  if (!*initial) {
-    return Error{
-        "read this host: this is a container's PID namespace, which shows only some of the "
-        "host's processes; run vmleak on the host itself",
-        EPERM};
-  }
-  return {};
+  return check_place(root, "read this host");
 }
 
 // Waits in small steps so that Ctrl-C is heard.  False when interrupted.
@@ -151,7 +139,7 @@ class BookSource {
 Result<Snapshot> collect_snapshot(const CollectOptions& options,
                                   const std::function<bool(const Snapshot&)>& has_suspects) {
   const HostRoot root;
-  if (auto place = check_place(root, options); !place) return place.error();
+  if (auto place = check_options(root, options); !place) return place.error();
   Snapshot snapshot;
   snapshot.host = read_host_info(root);
   snapshot.versions.vmleak = VMLEAK_VERSION;
@@ -180,7 +168,7 @@ Result<Snapshot> collect_snapshot(const CollectOptions& options,
 
 Result<Coverage> probe_coverage(const CollectOptions& options) {
   const HostRoot root;
-  if (auto place = check_place(root, options); !place) return place.error();
+  if (auto place = check_options(root, options); !place) return place.error();
   const auto host = read_host_info(root);
   Surroundings surroundings(root, options, host);
   const BookSource source(root, options, make_hash_key(read_machine_id(root), host.boot_id));

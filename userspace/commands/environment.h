@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "commands/arm_ledger.h"
 #include "commands/collect.h"
 #include "executor/journal_file.h"
 #include "host/operator.h"
@@ -29,6 +30,10 @@ struct Environment {
                                  const std::function<bool(const Snapshot&)>&)>
       collect;
   std::function<Result<Coverage>(const CollectOptions&)> probe;
+  // The ledger that lives without a process.
+  std::function<Result<ArmOutcome>(const ArmOptions&)> arm;
+  std::function<Result<std::optional<LedgerStatus>>()> ledger_status;
+  std::function<Result<std::vector<std::string>>()> disarm;
   // What a release needs: who asks for it, what was done before, where to write
   // what is done now, and the hands to do it with.
   std::function<Operator()> who;

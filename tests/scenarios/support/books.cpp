@@ -80,4 +80,22 @@ std::int64_t Books::unaccounted(const std::string& node, std::string_view name) 
   return rest;
 }
 
+std::int64_t Books::seen(std::string_view cls) const {
+  std::int64_t sum = 0;
+  for (const auto& reference : book_.at("references")) {
+    if (reference.at("cls") == cls) sum += reference.at("count").get<std::int64_t>();
+  }
+  return sum;
+}
+
+std::map<std::string, std::int64_t> Books::recorded() const {
+  std::map<std::string, std::int64_t> sums;
+  for (const auto& entry : book_.at("ledger").at("entries")) {
+    if (entry.at("state") == "out") {
+      sums[entry.at("cls")] += entry.at("references").get<std::int64_t>();
+    }
+  }
+  return sums;
+}
+
 }  // namespace vmleak::scenarios

@@ -33,6 +33,10 @@ class Books {
   // The counter's value less those.
   [[nodiscard]] std::int64_t unaccounted(const std::string& node, std::string_view counter) const;
 
+  // References of a class that were seen, and those that the ledger has out.
+  [[nodiscard]] std::int64_t seen(std::string_view cls) const;
+  [[nodiscard]] std::map<std::string, std::int64_t> recorded() const;
+
   [[nodiscard]] const nlohmann::json& losses() const { return book_.at("losses"); }
 
  private:

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The ledger's part of a book: what it says in the book's own words, and
+// eventfds, which nothing else leads to.
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "bpf/book_parts.h"
+#include "bpf/ledger_book.h"
+#include "bpf/ledger_classes.h"
+
+namespace vmleak {
+namespace {
+
+constexpr std::string_view kRemoval = "vfio_unregister_group_dev";
+
+}  // namespace
+
+void BookParts::add_eventfds() {
+  for (const auto& record : records_.eventfds) {
+    EventfdFacts facts;
+    facts.number = record.id;
+    auto& eventfd = node(NodeKind::kEventfd, record.context, std::to_string(record.id), facts);
+    eventfd.name = fmt::format("eventfd {}", record.id);
+    // Its number goes to another one when it is gone, as may its address.
+    eventfd.instance = hash(fmt::format("eventfd/{}", record.id), record.context, 16);
+    eventfd.counters = {{"kref", record.kref, 0}};
+  }
+}
+
+NodeId BookParts::holder_of_kvm_vfio(std::uint64_t device) const {
+  // Released with the device's file; without one the VM itself keeps it.
+  if (const auto file = device_files_.find(device); file != device_files_.end()) {
+    return file->second;
+  }
+  const auto kvm = records_.kvm_of_device.find(device);
+  return kvm == records_.kvm_of_device.end() ? NodeId() : id_of(kvm->second);
+}
+
+NodeId BookParts::holder_of(const vmleak_ledger_key& key, const vmleak_ledger_entry& entry) const {
+  const auto token = key.token[0];
+  const auto* cls = find_ledger_class(key.cls);
+  switch (cls == nullptr ? LedgerToken::kObject : cls->token) {
+    case LedgerToken::kFile:
+    case LedgerToken::kObject:
+      return id_of(token);
+    case LedgerToken::kKvmVfio:
+      for (const auto& record : records_.kvm_vfios) {
+        if (record.kvm_vfio == token) return holder_of_kvm_vfio(record.device);
+      }
+      return {};
+    case LedgerToken::kVhostDevice:
+      for (const auto& vhost : records_.vhosts) {
+        if (vhost.device == token) return id_of(vhost.file);
+      }
+      return {};
+    case LedgerToken::kVirtqueue:
+      for (const auto& hold : records_.holds) {
+        const auto wanted = key.cls == VMLEAK_LEDGER_FILE_VHOST_KICK ? VMLEAK_HOLD_VHOST_KICK
+                                                                     : VMLEAK_HOLD_VHOST_BACKEND;
+        if (hold.hold == wanted && hold.file.file == entry.held) return id_of(hold.holder);
+      }
+      return {};
+  }
+  return {};
+}
+
+void BookParts::add_eventfd_holders() {
+  for (const auto& hold : records_.eventfd_holds) {
+    refer(id_of(hold.file), id_of(hold.context), "eventfd/vhost");
+  }
+  if (!records_.ledger) return;
+  for (const auto& [key, entry] : records_.ledger->entries) {
+    const auto* cls = find_ledger_class(key.cls);
+    if (cls == nullptr || cls->held != NodeKind::kEventfd) continue;
+    if (entry.state == VMLEAK_ENTRY_FORGOTTEN) continue;
+    refer(holder_of(key, entry), id_of(entry.held), cls->name, entry.references,
+          holder_text(*cls, key));
+  }
+}
+
+bool BookParts::removes_device(std::uint32_t tid) const {
+  return std::any_of(records_.tasks.begin(), records_.tasks.end(), [&](const auto& record) {
+    if (record.task.tid != tid) return false;
+    const auto names = function_names(record.stack);
+    return std::any_of(names.begin(), names.end(),
+                       [](const auto& name) { return name.starts_with(kRemoval); });
+  });
+}
+
+void BookParts::add_ledger() {
+  if (!records_.ledger) return;
+  LedgerNames names;
+  names.id_of = [this](std::uint64_t address) { return id_of(address); };
+  names.holder_of = [this](const auto& key, const auto& entry) { return holder_of(key, entry); };
+  names.container_of = [this](std::uint64_t iommu) {
+    for (const auto& container : records_.vfio_containers) {
+      if (container.iommu_data == iommu) return id_of(container.container);
+    }
+    return NodeId();
+  };
+  names.removes_device = [this](std::uint32_t tid) { return removes_device(tid); };
+  names.describe_function = [this](std::uint64_t address) {
+    return options_.describe_function ? options_.describe_function(address) : std::string("?");
+  };
+  names.boot_to_real_ns = options_.boot_to_real_ns;
+  names.families = options_.ledger_families;
+  book_.ledger = build_ledger_book(*records_.ledger, names);
+  for (auto& loss : ledger_losses(*records_.ledger, names.families)) {
+    book_.losses.push_back(std::move(loss));
+  }
+}
+
+}  // namespace vmleak

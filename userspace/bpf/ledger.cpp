@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/ledger.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "bpf/handles.h"
+#include "bpf/ledger_parts.h"
+#include "bpf/ledger_pins.h"
+#include "bpf/ledger_programs.h"
+#include "bpf/ledger_support.h"
+
+namespace vmleak {
+
+struct Ledger::State {
+  LedgerParts parts;
+  SharedMeta meta;
+  std::vector<Family> rows;  // of parts.families
+  bool reads_events = false;
+  std::function<void(const vmleak_ledger_event&)> take;
+  RingBuffer ring;  // calls take
+
+  State(LedgerParts its_parts, SharedMeta its_meta)
+      : parts(std::move(its_parts)), meta(std::move(its_meta)) {
+    refresh_rows();
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (reads_events) meta->events = 0;
+  }
+
+  void refresh_rows() {
+    rows.clear();
+    for (const auto& family : parts.families) rows.push_back(family.row);
+  }
+};
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::string_view kSeedFamily = "ledger/seed";
+
+std::uint64_t boot_time_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+FunctionPlaces places(const LedgerKernel& kernel) {
+  FunctionPlaces places;
+  for (const auto& [name, function] : kernel.functions) places[name] = function.place;
+  return places;
+}
+
+std::vector<ArmedFamily> armed_families(const AttachPlan& plan, const LedgerKernel& kernel) {
+  std::vector<ArmedFamily> families;
+  for (const auto& row : plan.rows) {
+    ArmedFamily armed{row, {}, {}};
+    const auto planned =
+        std::find_if(plan.attach.begin(), plan.attach.end(),
+                     [&](const PlannedFamily& it) { return it.family->name == row.name; });
+    if (planned != plan.attach.end()) {
+      for (const auto program : planned->programs) {
+        armed.programs.emplace_back(program);
+        const auto function = program_target(program).function;
+        const auto found = kernel.functions.find(function);
+        if (found != kernel.functions.end()) {
+          armed.functions[found->first] = found->second.place;
+        }
+      }
+    }
+    families.push_back(std::move(armed));
+  }
+  return families;
+}
+
+// What was out when it was armed is known, or why not.
+ArmedFamily seed_family(const LedgerPrograms& programs, const AttachSupport& support) {
+  const auto refused = support.refused_programs.find(kSeedProgram);
+  const auto seeded =
+      refused == support.refused_programs.end() ? programs.seed() : Status(Error{refused->second});
+  const std::string lost = "references that were out already when the ledger was armed look new";
+  return {{std::string(kSeedFamily), seeded ? FamilyState::kAttached : FamilyState::kMissing,
+           seeded ? "iter/task_file" : "",
+           seeded ? lost : fmt::format("{} ({})", lost, seeded.error().message)},
+          {},
+          {}};
+}
+
+// With no module loaded yet there is nothing to attach to, and more to come;
+// with nothing but refusals there is not.
+Status check_plan(const AttachPlan& plan) {
+  const auto missing = std::find_if(plan.rows.begin(), plan.rows.end(), [](const Family& row) {
+    return row.state == FamilyState::kMissing;
+  });
+  if (!plan.attach.empty() || missing == plan.rows.end()) return {};
+  return Error{fmt::format("attach the ledger: this kernel takes none of its hooks, e.g. {}: {}",
+                           missing->name, missing->lost_without),
+               ENOTSUP};
+}
+
+void describe(vmleak_ledger_meta& meta, const LedgerOptions& options) {
+  meta.version = VMLEAK_LEDGER_VERSION;
+  meta.capacity = options.capacity;
+  meta.files = options.files ? 1 : 0;
+  constexpr std::string_view kVersion = VMLEAK_VERSION;
+  kVersion.copy(std::begin(meta.vmleak), std::size(meta.vmleak) - 1);
+  meta.armed_ns = boot_time_ns();
+}
+
+}  // namespace
+
+Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+Ledger::~Ledger() = default;
+
+Result<Ledger> Ledger::attach(const LedgerOptions& options, const LedgerKernel& kernel) {
+  const auto deadline = steady_clock::now() + options.deadline;
+  auto support = find_support(options, kernel);
+  auto programs = LedgerPrograms::load(options, kernel, support, nullptr);
+  if (!programs) return programs.error();
+  if (auto useful = check_plan(programs->plan()); !useful) return useful.error();
+  LedgerParts parts;
+  auto maps = programs->maps();
+  if (!maps) return maps.error();
+  parts.maps = *std::move(maps);
+  auto meta = SharedMeta::map(parts.maps);
+  if (!meta) return meta.error();
+  describe(**meta, options);
+
+  auto links = programs->attach(support, deadline);
+  if (!links) return links.error();
+  parts.links = *std::move(links);
+  // With what could not be attached; the same programs otherwise.
+  parts.families = armed_families(plan_attach(ledger_families(), support), kernel);
+  parts.families.push_back(seed_family(*programs, support));
+  return Ledger(std::make_unique<State>(std::move(parts), *std::move(meta)));
+}
+
+Result<std::optional<Ledger>> Ledger::open_armed(const LedgerKernel& kernel) {
+  auto parts = open_pinned();
+  if (!parts) return parts.error();
+  if (!*parts) return std::optional<Ledger>();
+  auto meta = SharedMeta::map((*parts)->maps);
+  if (!meta) return meta.error();
+  if ((*meta)->version != VMLEAK_LEDGER_VERSION) {
+    return Error{
+        fmt::format("open the armed ledger: it says it is of version {}", (*meta)->version),
+        EPROTO};
+  }
+  mark_stale((*parts)->families, places(kernel));
+  return std::optional<Ledger>(
+      Ledger(std::make_unique<State>(std::move(**parts), *std::move(meta))));
+}
+
+Status Ledger::arm() {
+  const auto lock = PinLock::take();
+  if (!lock) return lock.error();
+  if (auto stored = store_families(state_->parts); !stored) return stored;
+  return pin_ledger(state_->parts, *lock);
+}
+
+Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
+                                                const LedgerKernel& kernel) {
+  const auto deadline = steady_clock::now() + options.deadline;
+  const auto lock = PinLock::take();
+  if (!lock) return lock.error();
+  auto& parts = state_->parts;
+  auto support = find_support(options, kernel);
+  support.running = running_programs(parts.families);
+
+  // Links of families that are stale, or that a killed vmleak did not get to.
+  std::vector<std::string> dead;
+  for (const auto& link : parts.links) {
+    if (!support.running.contains(link.program)) dead.push_back(link.program);
+  }
+  if (auto unpinned = unpin_links(dead, *lock); !unpinned) return unpinned.error();
+  std::erase_if(parts.links,
+                [&](const LedgerLink& link) { return !support.running.contains(link.program); });
+
+  if (plan_attach(ledger_families(), support).programs.empty()) return std::vector<std::string>();
+  auto programs = LedgerPrograms::load(options, kernel, support, &parts.maps);
+  if (!programs) return programs.error();
+  auto links = programs->attach(support, deadline);
+  if (!links) return links.error();
+
+  std::vector<std::string> added;
+  auto families = armed_families(plan_attach(ledger_families(), support), kernel);
+  for (auto& family : families) {
+    const auto known =
+        std::find_if(parts.families.begin(), parts.families.end(),
+                     [&](const ArmedFamily& it) { return it.row.name == family.row.name; });
+    if (known != parts.families.end() && known->row.state == FamilyState::kAttached) {
+      family = *known;
+    } else if (family.row.state == FamilyState::kAttached) {
+      added.push_back(family.row.name);
+    }
+  }
+  if (!added.empty()) families.push_back(seed_family(*programs, support));
+  if (added.empty()) families.push_back(parts.families.back());
+  parts.families = std::move(families);
+  if (auto pinned = pin_links(*links, *lock); !pinned) return pinned.error();
+  std::move(links->begin(), links->end(), std::back_inserter(parts.links));
+  state_->refresh_rows();
+  if (auto stored = store_families(parts); !stored) return stored.error();
+  return added;
+}
+
+const std::vector<Family>& Ledger::families() const { return state_->rows; }
+
+std::vector<std::string> Ledger::kept_modules() const {
+  return vmleak::kept_modules(state_->parts.families);
+}
+
+std::uint64_t Ledger::memory_bound() const { return vmleak::memory_bound(state_->parts.maps); }
+
+Result<LedgerRecords> Ledger::read() const {
+  auto records = read_records(state_->parts);
+  if (records) records->families = state_->rows;
+  return records;
+}
+
+Status Ledger::sweep(const std::vector<vmleak_ledger_key>& keys) {
+  const int fd = state_->parts.maps["ledger"].get();
+  for (const auto& key : keys) {
+    if (bpf_map_delete_elem(fd, &key) != 0 && errno != ENOENT) {
+      return system_error("forget an entry of the ledger", errno);
+    }
+  }
+  return {};
+}
+
+Status Ledger::watch_inode(std::uint64_t inode) {
+  const std::uint8_t value = 1;
+  if (bpf_map_update_elem(state_->parts.maps["watched_inodes"].get(), &inode, &value, BPF_ANY) !=
+      0) {
+    return system_error("watch an inode", errno);
+  }
+  return {};
+}
+
+Status Ledger::events(const std::function<void(const vmleak_ledger_event&)>& take,
+                      std::chrono::milliseconds at_most) {
+  auto& state = *state_;
+  state.take = take;
+  if (!state.ring) {
+    const auto hand_over = [](void* context, void* data, std::size_t size) {
+      if (size >= sizeof(vmleak_ledger_event)) {
+        static_cast<State*>(context)->take(*static_cast<const vmleak_ledger_event*>(data));
+      }
+      return 0;
+    };
+    state.ring.reset(
+        ring_buffer__new(state.parts.maps["events"].get(), hand_over, &state, nullptr));
+    if (!state.ring) return system_error("read the ledger's events", errno);
+    state.meta->events = 1;
+    state.reads_events = true;
+  }
+  const int taken = ring_buffer__poll(state.ring.get(), static_cast<int>(at_most.count()));
+  if (taken < 0 && taken != -EINTR) return system_error("read the ledger's events", -taken);
+  return {};
+}
+
+Result<std::vector<std::string>> disarm_ledger() { return remove_pins(); }
+
+}  // namespace vmleak

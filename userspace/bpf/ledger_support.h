@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "attach/attach_plan.h"
+#include "bpf/ledger.h"
+
+namespace vmleak {
+
+// What the running kernel accepts: asks its type information about every
+// function, and tries one fentry and one kprobe.
+AttachSupport find_support(const LedgerOptions& options, const LedgerKernel& kernel);
+
+}  // namespace vmleak
