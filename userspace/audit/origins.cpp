@@ -248,7 +248,10 @@ Origin origin_of(const AuditContext& context, const LedgerEntry& entry, std::int
   out.of = of;
   out.module = module_of(entry.function, entry.stack);
   const auto holder = graph.find(entry.holder);
-  out.holder = holder == kNoNode ? entry.holder_text : node_text(graph, holder);
+  out.holder = entry.holder_text;
+  if (holder != kNoNode) {
+    out.holder += (out.holder.empty() ? "" : " of ") + node_text(graph, holder);
+  }
   if (entry.state == EntryState::kPreexisting) out.state = OriginState::kPreexisting;
   if (entry.state != EntryState::kForgotten) return out;
   out.state = OriginState::kForgotten;

@@ -46,27 +46,33 @@ bool should_be_gone(const Graph& graph, const LedgerEntry& entry) {
          (entry.cls == kTrigger && is_device_closed(graph, entry));
 }
 
+// References of one class: those that may be, those that should not, and those
+// that the book has, which are the ledger's own where nothing else tells.
+struct ClassBook {
+  std::int64_t rightful = 0;
+  std::int64_t outlived = 0;
+  std::int64_t seen = 0;
+};
+
 Outlived outlived(const Sample& sample, NodeIndex eventfd) {
   Outlived out;
   const auto* balance = sample.graph.balance(eventfd, "kref");
   if (balance == nullptr) return out;
-  std::map<std::string_view, std::int64_t> rightful;
+  std::map<std::string_view, ClassBook> classes;
+  for (const auto& count : balance->classes) classes[count.cls].seen = count.references;
   std::int64_t suspects = 0;
   for (const auto* entry : sample.ledger.of(sample.graph.node(eventfd).id)) {
-    if (should_be_gone(sample.graph, *entry)) {
-      out.entries.push_back(entry);
-      suspects += entry->references;
-    } else {
-      rightful[entry->cls] += entry->references;
+    if (!should_be_gone(sample.graph, *entry)) {
+      classes[entry->cls].rightful += entry->references;
+      continue;
     }
+    out.entries.push_back(entry);
+    suspects += entry->references;
+    if (entry->state != EntryState::kForgotten) classes[entry->cls].outlived += entry->references;
   }
-  auto excess = balance->unexplained();
-  for (const auto& [cls, references] : rightful) {
-    std::int64_t seen = 0;
-    for (const auto& count : balance->classes) {
-      if (count.cls == cls) seen = count.references;
-    }
-    excess -= std::max<std::int64_t>(0, references - seen);
+  auto excess = balance->value - balance->bound;
+  for (const auto& [cls, count] : classes) {
+    excess -= std::max(count.rightful, count.seen - count.outlived);
   }
   out.references = std::max<std::int64_t>(0, std::min(excess, suspects));
   return out;
