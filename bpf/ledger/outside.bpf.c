@@ -8,7 +8,7 @@
 
 #define FNV_OFFSET 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
-/* Of BPF and the trampoline, before the function itself. */
+/* Of BPF and the trampoline, the function itself, and its caller. */
 #define OWN_FRAMES 8
 #define CALL_LENGTH 5 /* e8 and a signed 32-bit distance */
 #define CALL_OPCODE 0xe8
@@ -83,21 +83,24 @@ static __always_inline int outside(void *ctx, __u32 which, struct kvm *kvm)
 	__u64 frames[VMLEAK_LEDGER_STACK_DEPTH] = {};
 	struct vmleak_ledger_sum_key key = {};
 	struct vmleak_ledger_key about = {{(__u64)kvm, 0}, VMLEAK_LEDGER_NONE, 0};
-	long size = bpf_get_stack(ctx, frames, sizeof(frames), 0);
+	/* Most callers are KVM's own: to see that, a few frames are enough. */
+	long size = bpf_get_stack(ctx, frames, OWN_FRAMES * sizeof(*frames), 0);
 	__u32 depth = size > 0 ? (__u64)size / 8 : 0, first = 0;
 
-	for (__u32 i = 0; i < OWN_FRAMES && i < depth; i++) {
-		if (is_in(&outside_functions[which], frames[i])) {
+	for (__u32 i = 0; i < OWN_FRAMES - 1; i++) {
+		if (i + 1 < depth && is_in(&outside_functions[which], frames[i])) {
 			first = i + 1;
 			key.caller = frames[i + 1];
 		}
 	}
-	if (!first || first >= depth) {
+	if (!first) {
 		count_one(VMLEAK_COUNT_UNREADABLE);
 		return 0;
 	}
 	if (is_known(key.caller))
 		return 0;
+	size = bpf_get_stack(ctx, frames, sizeof(frames), 0);
+	depth = size > 0 ? (__u64)size / 8 : 0;
 	key.object = (__u64)kvm;
 	key.generation = kvm__generation(key.object);
 	key.at_or_below = !is_call_to(key.caller, outside_functions[which].start);

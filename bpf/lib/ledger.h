@@ -328,8 +328,9 @@ static __always_inline void ledger__end_drop(void *ctx, const struct vmleak_ledg
 	count_one(VMLEAK_COUNT_DROPS);
 	held = entry->held;
 	before = entry->counter_before_drop;
-	now = held__count(key->cls, held);
-	if (before > 0 && now >= before && !held__is_gone(key->cls, entry)) {
+	/* A VM's memory is unmapped when it is gone: reading there is a page fault. */
+	now = held__is_gone(key->cls, entry) ? 0 : held__count(key->cls, held);
+	if (before > 0 && now >= before) {
 		entry__forget(key, entry);
 		kind = VMLEAK_EVENT_FORGET;
 	}

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # kernel, memory, cpus, timeout, devices, modprobe, append, output: options of scripts/lab
+# shellcheck disable=SC2154  # kernel, memory, cpus, timeout, devices, modprobe, append, output, bugs: options of scripts/lab
 # SPDX-License-Identifier: Apache-2.0
 #
 # One run of the lab: describes it in files, boots, passes the output on as it comes, and finds out how it ended.
@@ -74,6 +74,9 @@ describe_run() {
     echo "$tree" >"$boot/tree"
     echo "$cache/$version/lib/modules/$version" >"$boot/module-tree"
     echo "$modprobe" >"$boot/modprobe"
+    rebuilt_paths "$kernel" "$version" | while read -r module file; do
+        echo "/lib/modules/$version/kernel/${rebuilt_modules[$module]}/$module.ko $file"
+    done >"$boot/rebuilt"
     # Seconds after which the guest says what hangs; booting took some of the time-out already. 0: no time for that.
     echo "$((timeout > 30 ? timeout - 15 : 0))" >"$boot/deadline"
     if is_hidden_in_guest "$PWD"; then
@@ -86,6 +89,7 @@ describe_run() {
         printf '%s\0' HOME=/root LANG=C.UTF-8 TERM=dumb
         printf '%s\0' VMLEAK_LAB=1 "VMLEAK_LAB_KERNEL=$version" "VMLEAK_LAB_MODULE=$(module_path "$version")"
         printf '%s\0' "VMLEAK_LAB_FIRMWARE=$cache/halt-firmware.bin" VMLEAK_LAB_OUTPUT=/mnt/out "VMLEAK_LAB_TREE=$tree"
+        printf '%s\0' "VMLEAK_LAB_BUG=${bugs[*]}"
         device_environment "${devices[@]}"
     } >"$boot/environment"
 }

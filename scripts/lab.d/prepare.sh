@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # cache, tree: set by scripts/lab; lab_packages: scripts/lib/packages.sh
+# shellcheck disable=SC2154  # cache, tree, bugs, action: set by scripts/lab; lab_packages: scripts/lib/packages.sh
 # SPDX-License-Identifier: Apache-2.0
 #
 # Everything scripts/lab needs before it can boot, made once and kept in $cache (set by scripts/lab):
@@ -11,6 +11,7 @@
 #   KVER/complete-RECIPE                  stamp: all of the above is there
 #   KVER/initramfs-HASH.gz                first stage of the guest; HASH is of what it is made from, so several checkouts
 #   KVER/module-HASH/vmleak_test_leak.ko  and the leak module             of this project share one cache
+#   KVER/source-*, build-*, rebuilt-*      the kernel's own modules, see rebuild.sh
 #
 # Sourced by scripts/lab.
 
@@ -170,10 +171,25 @@ build_firmware() {
 
 # ---- all of it ------------------------------------------------------------------------------------------------------
 
+# With the chosen bugs, if any.
 is_prepared() {
     local version
     version=$(cached_kernel "$1")
-    [[ -n $version && -e $(initramfs_path "$version") && -e $(module_path "$version") && -e $cache/halt-firmware.bin ]]
+    [[ -n $version && -e $(initramfs_path "$version") && -e $(module_path "$version") && -e $cache/halt-firmware.bin ]] &&
+        are_rebuilt "$1" "$version"
+}
+
+# fetch_newest_kernel SERIES REFRESH: REFRESH 1 does not trust the package lists of this machine.
+fetch_newest_kernel() {
+    local series=$1 refresh=$2 version
+    version=$(available_kernels "$series" | tail --lines=1)
+    if [[ -z $version ]] || ((refresh)); then
+        update_package_lists
+        version=$(available_kernels "$series" | tail --lines=1)
+    fi
+    [[ -n $version ]] || fail "this machine's package archive has no Linux $series (linux-image-$series.*-amd64-unsigned)" \
+        "Debian 12 with its security archive has it; see /etc/apt/sources.list."
+    [[ -e $cache/$version/complete-$recipe ]] || fetch_kernel "$version"
 }
 
 # prepare REFRESH SERIES...: REFRESH 1 looks for a newer kernel than the cached one.
@@ -197,18 +213,12 @@ prepare() {
         rm -rf "$cache"/new.*
         for series in "$@"; do
             version=$(cached_kernel "$series")
-            if [[ -z $version ]] || ((refresh)); then
-                version=$(available_kernels "$series" | tail --lines=1)
-                if [[ -z $version ]] || ((refresh)); then
-                    update_package_lists
-                    version=$(available_kernels "$series" | tail --lines=1)
-                fi
-                [[ -n $version ]] || fail "this machine's package archive has no Linux $series (linux-image-$series.*-amd64-unsigned)" \
-                    "Debian 12 with its security archive has it; see /etc/apt/sources.list."
-                [[ -e $cache/$version/complete-$recipe ]] || fetch_kernel "$version"
-            fi
+            if [[ -z $version ]] || ((refresh)); then fetch_newest_kernel "$series" "$refresh"; fi
+            if ((${#bugs[@]})) || [[ $action == prepare ]]; then fetch_source "$series"; fi
+            version=$(cached_kernel "$series")
             [[ -e $(initramfs_path "$version") ]] || build_initramfs "$version" "$(initramfs_path "$version")"
             [[ -e $(module_path "$version") ]] || build_module "$version" "$(module_path "$version")"
+            rebuild_modules "$series" "$version"
         done
         [[ -e $cache/halt-firmware.bin ]] || build_firmware "$cache/halt-firmware.bin"
     ) 9>"$cache/lock"

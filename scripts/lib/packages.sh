@@ -16,7 +16,7 @@ readonly test_packages=(systemd-journal-remote libgtest-dev libgmock-dev clang-f
 readonly host_test_packages=(qemu-system-x86 qemu-utils kmod procps)
 # scripts/lab, and the modules it builds.
 readonly lab_packages=(
-    qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc libc6-dev libelf1
+    qemu-system-x86 busybox-static kmod cpio xz-utils zstd make gcc binutils libc6-dev libelf1 dwarves patch
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients
     iproute2 dmsetup e2fsprogs
 )

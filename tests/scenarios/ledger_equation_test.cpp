@@ -61,13 +61,13 @@ class LedgerEquation : public testing::TestWithParam<Hooks> {
       set_request_trigger(vfio.device(), request.get());
       const auto interrupt = make_eventfd();
       assign_irqfd(vm.fd(), interrupt.get());
+      assign_ioeventfd(vm.fd(), interrupt.get());
+      deassign_ioeventfd(vm.fd(), interrupt.get());
       const auto doorbell = make_eventfd();
       assign_ioeventfd(vm.fd(), doorbell.get());
       const auto passing = make_eventfd();
       assign_irqfd(vm.fd(), passing.get());
       deassign_irqfd(vm.fd(), passing.get());
-      assign_ioeventfd(vm.fd(), passing.get());
-      deassign_ioeventfd(vm.fd(), passing.get());
       stage.pause();
     });
   }

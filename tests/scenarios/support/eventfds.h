@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include "base/file_descriptor.h"
 
 namespace vmleak::scenarios {
@@ -14,8 +16,16 @@ void deassign_irqfd(int vm, int eventfd);
 void assign_ioeventfd(int vm, int eventfd);
 void deassign_ioeventfd(int vm, int eventfd);
 
-// VFIO_DEVICE_SET_IRQS: the device's request trigger, which the kernel puts
-// when the device is closed.
+// VFIO_DEVICE_SET_IRQS: the trigger of an interrupt index, of its first vector,
+// which the kernel puts when the device is closed.
+void set_trigger(int vfio_device, std::uint32_t index, int eventfd);
+// That of requests to release the device.
 void set_request_trigger(int vfio_device, int eventfd);
+
+// The kernel gives a context the lowest number that is free, and takes it back
+// with its last reference.
+int number_of(const FileDescriptor& eventfd);
+// True while the context of that number exists.
+bool has_eventfd_context(int number);
 
 }  // namespace vmleak::scenarios
