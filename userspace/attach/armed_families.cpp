@@ -17,10 +17,10 @@ json to_document(const ArmedFamily& family) {
   for (const auto& [name, place] : family.functions) {
     functions[name] = {{"address", place.address}, {"module", place.module}};
   }
-  return {{"name", family.row.name},       {"state", family.row.state},
-          {"program", family.row.program}, {"lost_without", family.row.lost_without},
-          {"classes", family.row.classes},
-          {"programs", family.programs},   {"functions", std::move(functions)}};
+  return {{"name", family.row.name},          {"state", family.row.state},
+          {"program", family.row.program},    {"lost_without", family.row.lost_without},
+          {"classes", family.row.classes},    {"programs", family.programs},
+          {"functions", std::move(functions)}};
 }
 
 ArmedFamily from_document(const json& document) {

@@ -165,7 +165,7 @@ bool is_trampoline(std::string_view program) {
   return base_kind(program_target(program).kind) == kFentryKind;
 }
 
-Tier ledger_tier(std::span<const Family> rows) {
+Tier ledger_tier(const std::vector<Family>& rows) {
   auto tier = Tier::kSnapshot;
   for (const auto& row : rows) {
     if (row.state != FamilyState::kAttached) continue;

@@ -65,6 +65,6 @@ bool is_trampoline(std::string_view program);
 
 // kFull when every attached family has its best programs, kKprobe when one has
 // a kprobe, kSnapshot when none is attached.
-Tier ledger_tier(std::span<const Family> rows);
+Tier ledger_tier(const std::vector<Family>& rows);
 
 }  // namespace vmleak

@@ -7,9 +7,9 @@
 #include <tuple>
 #include <utility>
 
+#include "attach/attach_plan.h"
 #include "bpf/ledger_classes.h"
 #include "bpf/ledger_lives.h"
-#include "model/reference_class.h"
 
 namespace vmleak {
 namespace {
@@ -99,9 +99,7 @@ class LedgerBookBuilder {
     if (record.taken.time_ns == 0) return;
     entry.taken = task_of(record.taken);
     entry.stack = stack_of(record.stack, record.stack_depth);
-    entry.function = taking_function(entry.stack);
-    if (!entry.function.empty()) return;
-    if (const auto* row = find_reference_class(cls.name)) entry.function = row->taken_in;
+    entry.function = taking_function(cls, entry.stack);
   }
 
   void add_sum(const vmleak_ledger_sum_key& key, const vmleak_ledger_sum& record) {

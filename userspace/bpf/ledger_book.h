@@ -36,16 +36,8 @@ LedgerBook build_ledger_book(const LedgerRecords& records, const LedgerNames& na
 std::vector<Loss> ledger_losses(const LedgerRecords& records,
                                 std::span<const LedgerFamily> families);
 
-// How far hooks reach: kFull, kKprobe when one of them is a kprobe, or
-// kSnapshot when none is attached.
-Tier ledger_tier(const std::vector<Family>& families);
-
 // Function names of a stack, innermost first, without what the tracing itself
 // put on it.
 std::vector<std::string> kernel_frames(std::vector<std::string> frames);
-
-// The function in which a reference was taken: the first one that is not just a
-// helper of it; empty when there is none.
-std::string taking_function(const std::vector<std::string>& frames);
 
 }  // namespace vmleak

@@ -75,6 +75,9 @@ std::vector<Loss> ledger_losses(const LedgerRecords& records,
     add(fmt::format("the ledger's hooks were skipped {} times", records.skipped), records.skipped,
         kHeldKinds);
   }
+  if (!records.counts_skipped) {
+    add("this kernel does not count the calls that the ledger's kprobes miss", 1, kHeldKinds);
+  }
   for (const auto& family : records.families) {
     if (family.state != FamilyState::kStale) continue;
     add(fmt::format("{} is stale since its module was loaded anew: \"vmleak arm --replace\" arms "
@@ -83,19 +86,6 @@ std::vector<Loss> ledger_losses(const LedgerRecords& records,
         1, kinds_of(family.name, families));
   }
   return losses;
-}
-
-Tier ledger_tier(const std::vector<Family>& families) {
-  auto tier = Tier::kSnapshot;
-  for (const auto& family : families) {
-    if (family.state != FamilyState::kAttached) continue;
-    if (family.program.find("kprobe") != std::string::npos ||
-        family.program.find("kretprobe") != std::string::npos) {
-      return Tier::kKprobe;
-    }
-    tier = Tier::kFull;
-  }
-  return tier;
 }
 
 }  // namespace vmleak

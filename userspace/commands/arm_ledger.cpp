@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "attach/ledger_families.h"
 #include "audit/wording.h"
 #include "bpf/ledger.h"
+#include "bpf/ledger_book.h"
 #include "commands/ledger_kernel.h"
 #include "commands/place.h"
 #include "host/helper_process.h"
@@ -104,36 +104,6 @@ std::uint64_t real_time_ns(std::uint64_t boot_ns) {
   return now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME) + boot_ns;
 }
 
-struct LossName {
-  vmleak_ledger_count count;
-  std::string_view what;
-};
-
-constexpr std::array kLosses = std::to_array<LossName>({
-    {VMLEAK_COUNT_OVERFLOW, "no room for a reference: more were out than its capacity"},
-    {VMLEAK_COUNT_REFUSED, "the kernel refused to enter a reference"},
-    {VMLEAK_COUNT_SUMS_LOST, "no room for a get or put from outside KVM and VFIO"},
-    {VMLEAK_COUNT_OBJECTS_LOST, "no room for a VM"},
-    {VMLEAK_COUNT_UNREADABLE, "a reference could not be read"},
-    {VMLEAK_COUNT_CLOSES_LOST, "no room for a closed file"},
-});
-
-std::vector<Loss> losses_of(const LedgerRecords& records) {
-  std::vector<Loss> losses;
-  const auto add = [&](std::string_view what, std::uint64_t count) {
-    if (count == 0) return;
-    Loss loss;
-    loss.what = what;
-    loss.count = static_cast<std::int64_t>(count);
-    loss.in_ledger = true;
-    losses.push_back(std::move(loss));
-  };
-  for (const auto& row : kLosses) add(row.what, records.counts.at(row.count));
-  add("calls that no program saw", records.skipped);
-  if (!records.counts_skipped) add("kprobes: this kernel does not count the calls they miss", 1);
-  return losses;
-}
-
 std::vector<std::string> warnings_of(const HostRoot& root) {
   const auto cpus = root.read_value(kNohzFull);
   if (!cpus || cpus->empty() || *cpus == "(null)") return {};
@@ -193,7 +163,7 @@ Result<std::optional<LedgerStatus>> ledger_status() {
   status.families = records->families;
   status.tier = ledger_tier(status.families);
   status.kept_modules = (*ledger)->kept_modules();
-  status.losses = losses_of(*records);
+  status.losses = ledger_losses(*records, ledger_families());
   status.warnings = warnings_of(root);
   return std::optional(std::move(status));
 }

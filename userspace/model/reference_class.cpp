@@ -85,6 +85,9 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"eventfd/vfio-trigger", kEventfd, "kref", false, "vfio_pci_set_irqs_ioctl",
      "vfio_pci_core_close_device"},
     {"eventfd/irqfd", kEventfd, "kref", false, "kvm_irqfd", "irqfd_shutdown"},
+    {"eventfd/resampler", kEventfd, "kref", false, "kvm_irqfd", "irqfd_shutdown"},
+    {"eventfd/vfio-wake", kEventfd, "kref", false, "vfio_pci_core_feature_ioctl",
+     "vfio_pci_core_close_device"},
     {"eventfd/ioeventfd", kEventfd, "kref", false, "kvm_ioeventfd", "ioeventfd_destructor"},
     {"eventfd/vhost", kEventfd, "kref", false, "vhost_vring_ioctl", "vhost_dev_cleanup"},
 
