@@ -57,4 +57,10 @@ struct vfio_device___put_kvm {
 	void *put_kvm;
 };
 
+/* Until v6.4 the interrupts of a VFIO PCI device were an array. */
+struct vfio_pci_core_device___v6_4 {
+	struct vfio_pci_irq_ctx *ctx;
+	int num_ctx;
+};
+
 #endif

@@ -60,6 +60,7 @@ struct kvm_ioeventfd {
 
 struct kvm_kernel_irqfd {
 	struct kvm *kvm;
+	struct eventfd_ctx *resamplefd;
 	struct eventfd_ctx *eventfd;
 	struct list_head list;
 	struct work_struct shutdown;

@@ -43,6 +43,22 @@ struct vfio_device {
 	struct inode *inode; /* 6.10 and later */
 };
 
+/* Begins with its vfio_device. */
+struct vfio_pci_core_device {
+	struct xarray ctx; /* of vfio_pci_irq_ctx, by vector */
+	void *err_trigger;
+	void *req_trigger;
+	struct eventfd_ctx *pm_wake_eventfd_ctx;
+};
+
+struct vfio_pci_irq_ctx {
+	struct eventfd_ctx *trigger;
+};
+
+struct vfio_pci_eventfd {
+	struct eventfd_ctx *ctx;
+};
+
 struct vfio_device_file {
 	struct vfio_device *device;
 };

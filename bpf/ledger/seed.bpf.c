@@ -121,7 +121,7 @@ static __always_inline void kvm_device__seed(struct kvm_device *device)
 
 	if (!bpf_core_type_exists(struct kvm_vfio_file))
 		return;
-	BPF_CORE_READ_STR_INTO(&name, device, ops, name);
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(device, ops, name));
 	if (bpf_strncmp(name, sizeof(name), kvm_vfio_name))
 		return;
 	items.kvm_vfio = BPF_CORE_READ(device, private);

@@ -49,6 +49,20 @@ static __always_inline bool eventfd__is_watched(struct eventfd_ctx *context)
 	return watch_eventfds && bpf_map_lookup_elem(&watched_eventfds, &context);
 }
 
+static __always_inline void eventfd__send_hold(struct eventfd_ctx *context, __u64 holder,
+					       __u32 hold)
+{
+	struct vmleak_eventfd_hold_record record;
+
+	if (!context || !eventfd__is_watched(context))
+		return;
+	record__init(&record, VMLEAK_RECORD_EVENTFD_HOLD);
+	record.context = (__u64)context;
+	record.holder = holder;
+	record.hold = hold;
+	record__send(&record);
+}
+
 static __always_inline __u32 file__type_of_interest(struct file *file)
 {
 	__u32 type = file__type(file);

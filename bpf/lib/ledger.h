@@ -12,6 +12,15 @@
 #define E2BIG 7
 #define EEXIST 17
 
+/*
+ * Until Linux kernel commit d7ba4cc900bf ("bpf: return long from bpf_map_ops
+ * funcs") (in v6.4) only the lower half of a map's answer is set.
+ */
+static __always_inline int map_error(long answer)
+{
+	return (int)answer;
+}
+
 static __always_inline void count_one(__u32 what)
 {
 	__u64 *value = bpf_map_lookup_elem(&counts, &what);
@@ -182,12 +191,12 @@ static const struct vmleak_ledger_entry empty_entry;
 static __always_inline struct vmleak_ledger_entry *
 entry__insert(const struct vmleak_ledger_key *key)
 {
-	long error = bpf_map_update_elem(&ledger, key, &empty_entry, BPF_NOEXIST);
+	int error = map_error(bpf_map_update_elem(&ledger, key, &empty_entry, BPF_NOEXIST));
 
 	if (error == -EEXIST) {
 		/* Its drop was not seen, or this would be the second of one token. */
 		count_one(VMLEAK_COUNT_REPLACED);
-		error = bpf_map_update_elem(&ledger, key, &empty_entry, BPF_ANY);
+		error = map_error(bpf_map_update_elem(&ledger, key, &empty_entry, BPF_ANY));
 	}
 	if (error) {
 		count_one(error == -E2BIG ? VMLEAK_COUNT_OVERFLOW : VMLEAK_COUNT_REFUSED);
@@ -244,7 +253,7 @@ static __always_inline bool ledger__seed(const struct vmleak_ledger_key *key, __
 					 __u32 references)
 {
 	struct vmleak_ledger_entry *entry;
-	long error = bpf_map_update_elem(&ledger, key, &empty_entry, BPF_NOEXIST);
+	int error = map_error(bpf_map_update_elem(&ledger, key, &empty_entry, BPF_NOEXIST));
 
 	if (error) {
 		if (error != -EEXIST)

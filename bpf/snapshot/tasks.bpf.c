@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Tasks: who lives in an address space, who closes files, who is in a system call. */
 #include "lib/file.h"
+#include "lib/xarray.h"
 #include <bpf/bpf_tracing.h>
 
 #define PF_KTHREAD 0x00200000
@@ -9,7 +10,6 @@
 #define REGISTERED_RINGS 16
 #define PENDING_WORKS 256
 #define XARRAY_STEPS 16384
-#define XARRAY_SLOTS 64 /* XA_CHUNK_SIZE */
 
 /* What function_at() adds to an enum vmleak_closing. */
 #define DEVICE_CALL 0x100
@@ -122,12 +122,6 @@ static long step_ring(__u32 index, struct hold_walk *walk)
 	return 0;
 }
 
-/* An internal entry that is a node: xa_is_node(). */
-static __always_inline bool entry_is_node(__u64 entry)
-{
-	return (entry & 3) == 2 && entry > 4096;
-}
-
 static __always_inline void send_submitter(struct seq_file *seq, __u64 entry, __u32 tgid)
 {
 	struct io_tctx_node *node = (struct io_tctx_node *)entry;
@@ -147,36 +141,14 @@ static __always_inline void send_submitter(struct seq_file *seq, __u64 entry, __
 static long step_xarray(__u32 index, struct hold_walk *hold)
 {
 	struct xarray_walk *walk;
-	__u32 zero = 0, level, slot;
-	struct xa_node *node;
-	__u64 entry = 0;
+	__u32 zero = 0;
+	__u64 entry;
 
 	walk = bpf_map_lookup_elem(&xarray_scratch, &zero);
-	if (!walk)
+	if (!walk || !xarray_walk__step(walk, &entry))
 		return 1;
-	level = walk->level & (XARRAY_LEVELS - 1);
-	node = (struct xa_node *)walk->nodes[level];
-	slot = walk->slots[level];
-	if (slot >= XARRAY_SLOTS) {
-		if (!level)
-			return 1;
-		walk->level = level - 1;
-		return 0;
-	}
-	walk->slots[level] = slot + 1;
-	bpf_probe_read_kernel(&entry, sizeof(entry),
-			      (void *)node + bpf_core_field_offset(struct xa_node, slots) +
-				  slot * sizeof(entry));
-	if (!entry)
-		return 0;
-	if (!BPF_CORE_READ(node, shift)) {
+	if (entry)
 		send_submitter(hold->seq, entry, hold->tgid);
-	} else if (entry_is_node(entry) && level + 1 < XARRAY_LEVELS) {
-		level = (level + 1) & (XARRAY_LEVELS - 1);
-		walk->nodes[level] = entry - 2;
-		walk->slots[level] = 0;
-		walk->level = level;
-	}
 	return 0;
 }
 
@@ -188,11 +160,9 @@ static __always_inline void send_submitted_rings(struct hold_walk *hold)
 	__u32 zero = 0;
 
 	walk = bpf_map_lookup_elem(&xarray_scratch, &zero);
-	if (!walk || !entry_is_node(head)) /* an index is an address, so never the only entry 0 */
+	if (!walk || !xarray__is_node(head)) /* an index is an address, so never the only entry 0 */
 		return;
-	walk->nodes[0] = head - 2;
-	walk->slots[0] = 0;
-	walk->level = 0;
+	xarray_walk__begin(walk, head);
 	bpf_loop(XARRAY_STEPS, step_xarray, hold, 0);
 }
 

@@ -10,18 +10,6 @@ struct vq_walk {
 	bool is_net;
 };
 
-static __always_inline void eventfd__send_hold(struct eventfd_ctx *context, __u64 file)
-{
-	struct vmleak_eventfd_hold_record record;
-
-	if (!context || !eventfd__is_watched(context))
-		return;
-	record__init(&record, VMLEAK_RECORD_EVENTFD_HOLD);
-	record.context = (__u64)context;
-	record.file = file;
-	record__send(&record);
-}
-
 static long step_vq(__u32 index, struct vq_walk *walk)
 {
 	struct vhost_virtqueue *vq = NULL;
@@ -34,8 +22,8 @@ static long step_vq(__u32 index, struct vq_walk *walk)
 	file = BPF_CORE_READ(vq, kick);
 	if (file)
 		file__send_hold(file, VMLEAK_HOLD_VHOST_KICK, walk->file);
-	eventfd__send_hold(BPF_CORE_READ(vq, call_ctx.ctx), walk->file);
-	eventfd__send_hold(BPF_CORE_READ(vq, error_ctx), walk->file);
+	eventfd__send_hold(BPF_CORE_READ(vq, call_ctx.ctx), walk->file, VMLEAK_EVENTFD_VHOST);
+	eventfd__send_hold(BPF_CORE_READ(vq, error_ctx), walk->file, VMLEAK_EVENTFD_VHOST);
 	backend = BPF_CORE_READ(vq, private_data);
 	if (!walk->is_net || !backend)
 		return 0;
@@ -100,7 +88,7 @@ int run__vhost(struct vmleak_walk_args *args)
 		BPF_CORE_READ_STR_INTO(&record.worker_comm, worker, comm);
 	}
 	record__send(&record);
-	eventfd__send_hold(BPF_CORE_READ(dev, log_ctx), args->address);
+	eventfd__send_hold(BPF_CORE_READ(dev, log_ctx), args->address, VMLEAK_EVENTFD_VHOST);
 
 	nvqs = BPF_CORE_READ(dev, nvqs);
 	walk.vqs = BPF_CORE_READ(dev, vqs);

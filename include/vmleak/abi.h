@@ -85,6 +85,16 @@ enum vmleak_hold {
 	VMLEAK_HOLD_PENDING_FPUT,	 /* holder: task, by tgid; f_count is 0 already */
 };
 
+/* What signals an eventfd, or is signalled by it, and so keeps its context. */
+enum vmleak_eventfd_hold {
+	VMLEAK_EVENTFD_VHOST,	     /* holder: file of the vhost device */
+	VMLEAK_EVENTFD_IRQFD,	     /* holder: kvm */
+	VMLEAK_EVENTFD_RESAMPLER,    /* holder: kvm */
+	VMLEAK_EVENTFD_IOEVENTFD,    /* holder: kvm */
+	VMLEAK_EVENTFD_VFIO_TRIGGER, /* holder: vfio_device */
+	VMLEAK_EVENTFD_VFIO_WAKE,    /* holder: vfio_device */
+};
+
 /* Why a walk says something about itself. */
 enum vmleak_walk {
 	VMLEAK_WALK_VM_LIST,
@@ -93,6 +103,7 @@ enum vmleak_walk {
 	VMLEAK_WALK_SOCKET,
 	VMLEAK_WALK_IO_URING,
 	VMLEAK_WALK_KVM_VFIO,
+	VMLEAK_WALK_EVENTFDS,
 	VMLEAK_WALK_DMA,
 	VMLEAK_WALK_IOMMU_MEMBERS,
 };
@@ -317,11 +328,12 @@ struct vmleak_eventfd_record {
 	__s64 id;
 };
 
-/* A vhost device that signals a watched eventfd. */
 struct vmleak_eventfd_hold_record {
 	struct vmleak_header header;
-	__u64 context;
-	__u64 file; /* of the vhost device */
+	__u64 context; /* a watched one */
+	__u64 holder;
+	__u32 hold; /* enum vmleak_eventfd_hold */
+	__u32 pad;
 };
 
 /* One of the reading process's own descriptors, opened to reach an object. */
@@ -373,7 +385,7 @@ VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_vhost_record) == 56, "vhost_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_embryo_record) == 24, "embryo_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_kvm_vfio_record) == 24, "kvm_vfio_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_eventfd_record) == 32, "eventfd_record");
-VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_eventfd_hold_record) == 24, "eventfd_hold_record");
+VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_eventfd_hold_record) == 32, "eventfd_hold_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_own_fd_record) == 56, "own_fd_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_record) == 32, "walk_record");
 VMLEAK_STATIC_ASSERT(sizeof(struct vmleak_walk_args) == 16, "walk_args");

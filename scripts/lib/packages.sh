@@ -27,3 +27,5 @@ readonly package_test_packages=(lintian debootstrap)
 readonly fuzz_packages=(clang libclang-rt-14-dev)
 # scripts/bench: what it compares with.
 readonly bench_packages=(lsof util-linux-extra)
+# scripts/bench --ledger, in the lab.
+readonly ledger_bench_packages=(bpftrace bpftool jq)

@@ -125,6 +125,40 @@ TEST(LedgerBook, WithoutAStackTheClassSaysWhereItIsTaken) {
   EXPECT_THAT(ledger.entries[0].stack, IsEmpty());
 }
 
+struct TakeCase {
+  vmleak_ledger_class cls;
+  std::vector<std::string> frames;
+  std::string function;
+};
+
+class TakingFunction : public ::testing::TestWithParam<TakeCase> {};
+
+TEST_P(TakingFunction, IsTheOneThatIsHooked) {
+  const auto* cls = find_ledger_class(GetParam().cls);
+  ASSERT_NE(cls, nullptr);
+  EXPECT_EQ(taking_function(*cls, GetParam().frames), GetParam().function);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    LedgerBook, TakingFunction,
+    ::testing::Values(
+        TakeCase{VMLEAK_LEDGER_KVM_DEVICE_FILE,
+                 {"anon_inode_getfd", "kvm_vm_ioctl [kvm]"},
+                 "kvm_vm_ioctl"},
+        TakeCase{VMLEAK_LEDGER_VFIO_GROUP_FILE,
+                 {"vfio_group_fops_open [vfio]", "chrdev_open"},
+                 "vfio_group_fops_open"},
+        // A kprobe sees its end, when it is not on the stack any more.
+        TakeCase{VMLEAK_LEDGER_VFIO_GROUP_FILE, {"chrdev_open"}, "vfio_group_fops_open"},
+        TakeCase{VMLEAK_LEDGER_KVM_DEBUGFS_FILE,
+                 {"kvm_mmu_rmaps_stat_open [kvm]", "full_proxy_open"},
+                 "kvm_mmu_rmaps_stat_open"},
+        TakeCase{VMLEAK_LEDGER_KVM_DEBUGFS_FILE, {"full_proxy_open"}, "kvm_stat_data_open"},
+        TakeCase{VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN,
+                 {"vfio_device_assign_container [vfio]", "vfio_group_fops_unl_ioctl [vfio]"},
+                 "vfio_device_assign_container"},
+        TakeCase{VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN, {}, "vfio_group_use_container"}));
+
 TEST(LedgerBook, KnowsNothingOfATakeBeforeItWasArmed) {
   const auto ledger = ledger_in(vm_with({in_state(vcpu_entry(), VMLEAK_ENTRY_PREEXISTING)}));
   ASSERT_THAT(ledger.entries, SizeIs(1));
@@ -186,27 +220,37 @@ LedgerRow trigger_entry() {
 
 TEST(LedgerBook, WhatKeepsAnEventfdIsCounted) {
   auto irqfd = ledger_row(VMLEAK_LEDGER_EVENTFD_IRQFD, kVm, kContext, kContext);
-  auto records = vm_with({trigger_entry(), irqfd});
+  auto doorbell = ledger_row(VMLEAK_LEDGER_EVENTFD_IOEVENTFD, kContext, kContext);
+  auto records = vm_with({trigger_entry(), irqfd, doorbell});
   add_device(records);
-  add_eventfd(records, 4);
+  add_eventfd(records, 5);
   records.fds.push_back(fd_record(kQemu, 30, file_of(kEventFile, VMLEAK_FILE_EVENTFD, kContext)));
   records.fds.push_back(fd_record(kQemu, 20, file_of(kVhostFile, VMLEAK_FILE_VHOST_NET, 1)));
-  records.eventfd_holds = {{{}, kContext, kVhostFile}};
+  records.eventfd_holds = {{{}, kContext, kVhostFile, VMLEAK_EVENTFD_VHOST, 0},
+                           {{}, kContext, kVm, VMLEAK_EVENTFD_IRQFD, 0},
+                           {{}, kContext, kVm, VMLEAK_EVENTFD_IOEVENTFD, 0},
+                           {{}, kContext, kDevice, VMLEAK_EVENTFD_VFIO_TRIGGER, 0}};
   const auto book = build_book(records, ledger_options());
   const auto& eventfd = only_node(book, NodeKind::kEventfd);
   EXPECT_EQ(eventfd.id, "eventfd:57");
   EXPECT_EQ(std::get<EventfdFacts>(eventfd.facts).number, 57);
   EXPECT_THAT(classes_on(book, eventfd.id),
               UnorderedElementsAre("eventfd/file", "eventfd/vfio-trigger", "eventfd/irqfd",
-                                   "eventfd/vhost"));
-  const auto trigger = references_on(book, eventfd.id);
-  EXPECT_THAT(trigger, Contains(AllOf(Field(&Reference::cls, "eventfd/vfio-trigger"),
-                                      Field(&Reference::holder, "vfio_device:0000:8a:00.0"),
-                                      Field(&Reference::detail, "VFIO trigger 2/3"))));
+                                   "eventfd/ioeventfd", "eventfd/vhost"));
   EXPECT_THAT(unbalanced(book), Not(Contains(HasSubstr("eventfd"))));
+  const auto vm = only_node(book, NodeKind::kKvm).id;
+  const auto ledger = ledger_in(book);
+  EXPECT_THAT(
+      ledger.entries,
+      ElementsAre(
+          AllOf(Field(&LedgerEntry::cls, "eventfd/vfio-trigger"),
+                Field(&LedgerEntry::holder, "vfio_device:0000:8a:00.0")),
+          AllOf(Field(&LedgerEntry::cls, "eventfd/irqfd"), Field(&LedgerEntry::holder, vm)),
+          AllOf(Field(&LedgerEntry::cls, "eventfd/ioeventfd"), Field(&LedgerEntry::holder, vm))));
 }
 
-// A device's close that forgets its triggers: the device holds nothing any more.
+// A device's close that forgets its triggers: the device holds nothing any more,
+// but the entry says whose trigger it was.
 TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   auto records = vm_with({in_state(trigger_entry(), VMLEAK_ENTRY_FORGOTTEN)});
   add_device(records);
@@ -217,7 +261,7 @@ TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   const auto ledger = ledger_in(book);
   const auto& entry = ledger.entries.at(0);
   EXPECT_EQ(entry.held, "eventfd:57");
-  EXPECT_EQ(entry.holder, "");
+  EXPECT_EQ(entry.holder, "vfio_device:0000:8a:00.0");
   EXPECT_EQ(entry.holder_text, "VFIO trigger 2/3");
 }
 

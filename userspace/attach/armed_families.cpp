@@ -15,7 +15,8 @@ using nlohmann::json;
 json to_document(const ArmedFamily& family) {
   auto functions = json::object();
   for (const auto& [name, place] : family.functions) {
-    functions[name] = {{"address", place.address}, {"module", place.module}};
+    functions[name] = {
+        {"address", place.address}, {"module", place.module}, {"module_life", place.module_life}};
   }
   return {{"name", family.row.name},       {"state", family.row.state},
           {"program", family.row.program}, {"lost_without", family.row.lost_without},
@@ -34,7 +35,8 @@ ArmedFamily from_document(const json& document) {
   family.told = document.at("told").get<std::vector<std::uint64_t>>();
   for (const auto& [name, place] : document.at("functions").items()) {
     family.functions[name] = {place.at("address").get<std::uint64_t>(),
-                              place.at("module").get<std::string>()};
+                              place.at("module").get<std::string>(),
+                              place.at("module_life").get<std::uint64_t>()};
   }
   return family;
 }

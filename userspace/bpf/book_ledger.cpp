@@ -3,6 +3,7 @@
 // The ledger's part of a book: what it says in the book's own words, and
 // eventfds, which nothing else leads to.
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,15 @@ namespace vmleak {
 namespace {
 
 constexpr std::string_view kRemoval = "vfio_unregister_group_dev";
+
+constexpr std::array kEventfdClasses = std::to_array<std::pair<std::uint32_t, std::string_view>>({
+    {VMLEAK_EVENTFD_VHOST, "eventfd/vhost"},
+    {VMLEAK_EVENTFD_IRQFD, "eventfd/irqfd"},
+    {VMLEAK_EVENTFD_RESAMPLER, "eventfd/resampler"},
+    {VMLEAK_EVENTFD_IOEVENTFD, "eventfd/ioeventfd"},
+    {VMLEAK_EVENTFD_VFIO_TRIGGER, "eventfd/vfio-trigger"},
+    {VMLEAK_EVENTFD_VFIO_WAKE, "eventfd/vfio-wake"},
+});
 
 }  // namespace
 
@@ -63,21 +73,22 @@ NodeId BookParts::holder_of(const vmleak_ledger_key& key, const vmleak_ledger_en
         if (hold.hold == wanted && hold.file.file == entry.held) return id_of(hold.holder);
       }
       return {};
+    case LedgerToken::kEventfd:
+      for (const auto& hold : records_.eventfd_holds) {
+        const bool is_doorbell = hold.hold == VMLEAK_EVENTFD_IOEVENTFD;
+        if (is_doorbell && hold.context == token) return id_of(hold.holder);
+      }
+      return {};
   }
   return {};
 }
 
 void BookParts::add_eventfd_holders() {
   for (const auto& hold : records_.eventfd_holds) {
-    refer(id_of(hold.file), id_of(hold.context), "eventfd/vhost");
-  }
-  if (!records_.ledger) return;
-  for (const auto& [key, entry] : records_.ledger->entries) {
-    const auto* cls = find_ledger_class(key.cls);
-    if (cls == nullptr || cls->held != NodeKind::kEventfd) continue;
-    if (entry.state == VMLEAK_ENTRY_FORGOTTEN) continue;
-    refer(holder_of(key, entry), id_of(entry.held), cls->name, entry.references,
-          holder_text(*cls, key));
+    const auto* row = std::find_if(kEventfdClasses.begin(), kEventfdClasses.end(),
+                                   [&hold](const auto& entry) { return entry.first == hold.hold; });
+    if (row == kEventfdClasses.end()) continue;
+    refer(id_of(hold.holder), id_of(hold.context), row->second);
   }
 }
 

@@ -25,6 +25,7 @@ Result<KernelRecords> KernelWalker::read() {
   read_images_of_other_holders();
   follow_new_files();
   visit_ledger();
+  read_eventfd_holders();
   read_mappings();
   follow_new_files();
   read_tasks();

@@ -97,6 +97,7 @@ class KernelWalker {
   void visit_held(const LedgerClass& cls, const vmleak_ledger_entry& entry);
   std::optional<vmleak_file> read_file(std::uint64_t address);
   void add_ledger_loss(const Error& error);
+  void read_eventfd_holders();
   void learn_eventfd(std::uint64_t context);
   // Reads the ledger once more; keeps what both readings and the walk agree on.
   void confirm();

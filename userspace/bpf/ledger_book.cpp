@@ -10,7 +10,6 @@
 #include "attach/attach_plan.h"
 #include "bpf/ledger_classes.h"
 #include "bpf/ledger_lives.h"
-#include "model/reference_class.h"
 
 namespace vmleak {
 namespace {
@@ -84,8 +83,12 @@ class LedgerBookBuilder {
     entry.references = record.references;
     if (record.state == VMLEAK_ENTRY_PREEXISTING) entry.state = EntryState::kPreexisting;
     if (record.state == VMLEAK_ENTRY_FORGOTTEN) entry.state = EntryState::kForgotten;
-    if (entry.state != EntryState::kForgotten) entry.holder = names_.holder_of(key, record);
-    if (entry.holder.empty()) entry.holder_text = holder_text(*cls, key);
+    // Of a trigger it is the device that is asked whether it should be gone.
+    const bool is_trigger = key.cls == VMLEAK_LEDGER_EVENTFD_VFIO_TRIGGER;
+    if (is_trigger || entry.state != EntryState::kForgotten) {
+      entry.holder = names_.holder_of(key, record);
+    }
+    if (is_trigger || entry.holder.empty()) entry.holder_text = holder_text(*cls, key);
     if (entry.state != EntryState::kPreexisting) add_origin(*cls, record, entry);
     entry.dropped = task_of(record.dropped);
     book_.entries.push_back(std::move(entry));
@@ -96,9 +99,7 @@ class LedgerBookBuilder {
     if (record.taken.time_ns == 0) return;
     entry.taken = task_of(record.taken);
     entry.stack = stack_of(record.stack, record.stack_depth);
-    entry.function = taking_function(entry.stack);
-    if (!entry.function.empty()) return;
-    if (const auto* row = find_reference_class(cls.name)) entry.function = row->taken_in;
+    entry.function = taking_function(cls, entry.stack);
   }
 
   void add_sum(const vmleak_ledger_sum_key& key, const vmleak_ledger_sum& record) {

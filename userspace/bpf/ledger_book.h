@@ -40,8 +40,4 @@ std::vector<Loss> ledger_losses(const LedgerRecords& records,
 // put on it.
 std::vector<std::string> kernel_frames(std::vector<std::string> frames);
 
-// The function in which a reference was taken: the first one that is not just a
-// helper of it; empty when there is none.
-std::string taking_function(const std::vector<std::string>& frames);
-
 }  // namespace vmleak

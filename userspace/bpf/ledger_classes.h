@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/kinds.h"
 
@@ -20,6 +21,7 @@ enum class LedgerToken {
   kKvmVfio,      // struct kvm_vfio: its kvm_device's file
   kVhostDevice,  // struct vhost_dev: its file
   kVirtqueue,    // struct vhost_virtqueue: its device's file
+  kEventfd,      // the eventfd_ctx itself, whose VM signals it
 };
 
 // How it can be told that an entry's object still is the one it was.
@@ -41,12 +43,19 @@ struct LedgerClass {
   std::uint32_t file_type;   // of the file that proves the life; VMLEAK_FILE_OTHER: any
   std::uint32_t file_type2;  // or this one
   std::string_view holder;   // for people, when the holder is not in the book
+  // The function that takes it: seen at its end by a kprobe, it is not on the
+  // stack any more.  Empty: whoever made the file.
+  std::string_view taken_in{};
+  std::string_view or_taken_in{};
 };
 
 std::span<const LedgerClass> ledger_classes();
 
 // nullptr when this vmleak knows no such class.
 const LedgerClass* find_ledger_class(std::uint32_t cls);
+
+// The function in which a reference of this class was taken, by its stack.
+std::string taking_function(const LedgerClass& cls, const std::vector<std::string>& frames);
 
 // The holder of an entry for people, e.g. "VFIO trigger 2/0".
 std::string holder_text(const LedgerClass& cls, const vmleak_ledger_key& key);

@@ -24,17 +24,10 @@ constexpr std::array<std::string_view, 9> kTracing = {
 };
 constexpr std::string_view kOfBpf = " [bpf]";
 
-// They make a file for whoever called them, which is what is asked for.
-constexpr std::array<std::string_view, 2> kHelpers = {"anon_inode_get", "__anon_inode_get"};
-
-template <std::size_t N>
-bool begins_with_one_of(std::string_view frame, const std::array<std::string_view, N>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [frame](auto prefix) { return frame.starts_with(prefix); });
-}
-
 bool is_tracing(const std::string& frame) {
-  return frame.ends_with(kOfBpf) || begins_with_one_of(frame, kTracing);
+  return frame.ends_with(kOfBpf) ||
+         std::any_of(kTracing.begin(), kTracing.end(),
+                     [&frame](auto prefix) { return frame.starts_with(prefix); });
 }
 
 }  // namespace
@@ -47,13 +40,6 @@ std::vector<std::string> kernel_frames(std::vector<std::string> frames) {
   if (named != frames.end()) frames.erase(frames.begin(), named);
   std::erase_if(frames, is_tracing);
   return frames;
-}
-
-std::string taking_function(const std::vector<std::string>& frames) {
-  const auto found = std::find_if(frames.begin(), frames.end(), [](const auto& frame) {
-    return !begins_with_one_of(frame, kHelpers);
-  });
-  return found == frames.end() ? std::string() : found->substr(0, found->find(" ["));
 }
 
 }  // namespace vmleak

@@ -38,6 +38,8 @@ constexpr std::array kRunPrograms = std::to_array<RunProgram>({
     {Run::kMm, "run__mm", nullptr},
     {Run::kFile, "run__file", nullptr},
     {Run::kEventfd, "run__eventfd", nullptr},
+    {Run::kKvmEventfds, "run__kvm_eventfds", &KernelAddresses::has_kvm},
+    {Run::kVfioEventfds, "run__vfio_eventfds", &KernelAddresses::has_vfio},
     {Run::kSocket, "run__socket", nullptr},
     {Run::kIoUring, "run__io_uring", nullptr},
     {Run::kVhost, "run__vhost", &KernelAddresses::has_vhost},

@@ -60,6 +60,8 @@ class SnapshotPrograms {
     kMm,
     kFile,
     kEventfd,
+    kKvmEventfds,
+    kVfioEventfds,
     kSocket,
     kIoUring,
     kVhost,

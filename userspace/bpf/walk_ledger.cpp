@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/pci_address.h"
 #include "bpf/kernel_walker.h"
 #include "bpf/ledger_classes.h"
 #include "bpf/ledger_lives.h"
@@ -99,6 +100,22 @@ void KernelWalker::visit_ledger() {
     std::set_difference(now->begin(), now->end(), before->begin(), before->end(),
                         std::inserter(reached_, reached_.end()));
     ++before;
+  }
+}
+
+void KernelWalker::read_eventfd_holders() {
+  if (eventfds_.empty()) return;
+  const std::vector<NodeKind> kinds = {NodeKind::kEventfd};
+  for (const auto& kvm : records_.kvms) {
+    const auto holds = records_.eventfd_holds.size();
+    repeat(
+        false, "the eventfds of a virtual machine", kinds,
+        [&] { run(Run::kKvmEventfds, kvm.kvm, 0, kinds); },
+        [&] { records_.eventfd_holds.resize(holds); });
+  }
+  for (const auto& device : records_.vfio_devices) {
+    // Other buses' devices are made otherwise.
+    if (canonical_pci_address(device.name)) run(Run::kVfioEventfds, device.device, 0, kinds);
   }
 }
 

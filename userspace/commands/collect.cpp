@@ -8,6 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "attach/attach_plan.h"
+#include "audit/wording.h"
+#include "bpf/ledger_book.h"
 #include "commands/host_facts.h"
 #include "commands/kernel_facts.h"
 #include "commands/place.h"
@@ -101,16 +104,29 @@ class BookSource {
       fall_back(walker.error().message, FamilyState::kMissing);
       return;
     }
-    auto families = walker->prepare(options_.deadline, options_.interrupted);
-    if (!families) {
-      fall_back(families.error().message, FamilyState::kMissing);
+    auto sight = walker->prepare(options_.deadline, options_.interrupted);
+    if (!sight) {
+      fall_back(sight.error().message, FamilyState::kMissing);
       return;
     }
     walker_.emplace(std::move(*walker));
     coverage_.tier = Tier::kSnapshot;
     coverage_.families.push_back({"iterator", FamilyState::kAttached, "iter/task_file, iter/task",
                                   "holders and counters can't be read"});
-    for (auto& family : *families) coverage_.families.push_back(std::move(family));
+    for (auto& family : sight->families) coverage_.families.push_back(std::move(family));
+    add_ledger(*sight);
+  }
+
+  void add_ledger(const Sight& sight) {
+    if (sight.ledger_loss) {
+      coverage_.families.push_back({std::string(kLedgerCapability), FamilyState::kMissing, "",
+                                    "origins are not known: " + sight.ledger_loss->what});
+    }
+    if (sight.armed_ns == 0) return;
+    coverage_.tier = ledger_tier(sight.ledger_families);
+    coverage_.armed_since = rfc3339(sight.armed_ns);
+    coverage_.families.insert(coverage_.families.end(), sight.ledger_families.begin(),
+                              sight.ledger_families.end());
   }
 
   void fall_back(std::string why, FamilyState state) {

@@ -5,12 +5,18 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/snapshot.h"
 
 namespace vmleak {
+
+class Ledger;
+
+// The name in CollectOptions::without that ignores an armed ledger.
+inline constexpr std::string_view kLedgerCapability = "ledger";
 
 struct CollectOptions {
   bool addresses = false;            // keep raw kernel addresses
@@ -24,6 +30,9 @@ struct CollectOptions {
   std::chrono::nanoseconds settle{std::chrono::seconds(10)};
   bool wait = true;  // take further samples while there are suspects
   std::chrono::milliseconds deadline{std::chrono::seconds(60)};  // of one walk
+  // Attached by the command, which keeps it while it collects; otherwise an
+  // armed one is read when there is one.
+  Ledger* ledger = nullptr;
   // Polled while waiting; true ends the collection with an "interrupted" error.
   std::function<bool()> interrupted;
 };

@@ -135,8 +135,9 @@ void find_vfio_list(const KernelSymbols& symbols, KernelFacts& facts) {
 }  // namespace
 
 std::vector<std::string> capability_names() {
-  std::vector<std::string> names = {"bpf",     "iterator", "debugfs", std::string(kVmList),
-                                    "libvirt", "records",  "pci"};
+  std::vector<std::string> names = {
+      "bpf",     "iterator", "debugfs", std::string(kVmList),
+      "libvirt", "records",  "pci",     std::string(kLedgerCapability)};
   for (const auto& part : kParts) names.emplace_back(part.name);
   return names;
 }

@@ -11,11 +11,13 @@
 #include <optional>
 #include <utility>
 
+#include "attach/ledger_families.h"
 #include "bpf/book_builder.h"
 #include "bpf/kernel_walk.h"
 #include "bpf/module_programs.h"
 #include "bpf/snapshot_programs.h"
 #include "commands/kernel_facts.h"
+#include "commands/ledger_reader.h"
 #include "host/debugfs.h"
 #include "host/iommu_groups.h"
 #include "host/kallsyms.h"
@@ -67,15 +69,23 @@ class WalkServer {
     auto programs = SnapshotPrograms::load(facts_.addresses);
     if (!programs) return failure(programs.error());
     programs_.emplace(std::move(*programs));
-    return {{"families", families_to_json(facts_.families)}};
+    ledger_ = LedgerReader::open(root_, options_);
+    json reply = {{"families", families_to_json(facts_.families)},
+                  {"ledger_families", families_to_json(ledger_.families())},
+                  {"armed_ns", ledger_.armed_ns()}};
+    if (ledger_.loss()) reply["ledger_loss"] = ledger_.loss()->what;
+    return reply;
   }
 
   json walk() {
     if (!programs_) return failure(Error{"walk: programs are not loaded"});
     const auto time_ns = now_ns();
     auto opened = open_entries();
+    opened.entries.read_ledger = ledger_.read();
     auto records = walk_kernel(*programs_, opened.entries);
     if (!records) return failure(records.error());
+    ledger_.tell(*records);
+    if (ledger_.loss()) records->losses.push_back(*ledger_.loss());
     for (auto& loss : opened.losses) records->losses.push_back(std::move(loss));
     if (auto programs = list_module_programs()) {
       records->module_programs = std::move(*programs);
@@ -90,6 +100,8 @@ class WalkServer {
     book_options.describe_function = [this](std::uint64_t address) {
       return describe_function(address);
     };
+    book_options.boot_to_real_ns = ledger_.boot_to_real_ns();
+    book_options.ledger_families = ledger_families();
     auto book = build_book(*records, book_options);
     book.time_ns = time_ns;
     return {{"book", book_to_json(book)}};
@@ -153,6 +165,7 @@ class WalkServer {
   HashKey key_;
   KernelFacts facts_;
   std::optional<SnapshotPrograms> programs_;
+  LedgerReader ledger_;
   std::optional<KernelFunctions> functions_;
 };
 
@@ -178,13 +191,24 @@ Result<Walker> Walker::start(const HostRoot& root, const CollectOptions& options
   return Walker(std::move(*helper));
 }
 
-Result<std::vector<Family>> Walker::prepare(std::chrono::milliseconds deadline,
-                                            const std::function<bool()>& interrupted) {
+Result<Sight> Walker::prepare(std::chrono::milliseconds deadline,
+                              const std::function<bool()>& interrupted) {
   auto bytes = helper_.ask("prepare", deadline, interrupted);
   if (!bytes) return bytes.error();
   auto reply = parse_reply(*bytes);
   if (!reply) return reply.error();
-  return families_from_json((*reply)["families"]);
+  Sight sight;
+  auto families = families_from_json((*reply)["families"]);
+  if (!families) return families.error();
+  auto of_ledger = families_from_json((*reply)["ledger_families"]);
+  if (!of_ledger) return of_ledger.error();
+  sight.families = std::move(*families);
+  sight.ledger_families = std::move(*of_ledger);
+  sight.armed_ns = (*reply)["armed_ns"].get<std::uint64_t>();
+  if (reply->contains("ledger_loss")) {
+    sight.ledger_loss = Loss{(*reply)["ledger_loss"].get<std::string>(), 1, {}, true};
+  }
+  return sight;
 }
 
 Result<Book> Walker::walk(std::chrono::milliseconds deadline,
