@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "attach/attach_plan.h"
 #include "audit/wording.h"
-#include "bpf/ledger_book.h"
 #include "commands/host_facts.h"
 #include "commands/kernel_facts.h"
 #include "commands/place.h"
