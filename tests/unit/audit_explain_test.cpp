@@ -143,5 +143,73 @@ TEST_F(Explain, InTheOrderAsked) {
   EXPECT_TRUE(explain(Snapshot{}, {}, {vm.kvm}).empty());
 }
 
+class ExplainWithALedger : public Explain {
+ protected:
+  void SetUp() override {
+    host.arm();
+    host.record_all(4711);
+  }
+};
+
+TEST_F(ExplainWithALedger, HasItsColumnAndWhoTookWhatIsNoLeak) {
+  const auto it = explain_one(host, vm.kvm);
+  EXPECT_EQ(it.verdict, Verdict::kClean);
+  ASSERT_EQ(it.counters.size(), 1U);
+  ASSERT_TRUE(it.counters[0].recorded);
+  ASSERT_EQ(it.counters[0].recorded->size(), 4U);
+  EXPECT_EQ(it.counters[0].recorded->front().cls, "kvm/vm-file");
+  EXPECT_EQ(it.counters[0].recorded->front().out, 1);
+  ASSERT_EQ(it.origins.size(), 4U);
+  EXPECT_EQ(it.origins[0].domain, "gpu-4711");
+  EXPECT_EQ(it.origins[0].of, 4);  // users_count
+}
+
+TEST_F(ExplainWithALedger, HasTheSumsOfOtherModules) {
+  host.outside(vm.kvm, "take_kvm", "gpu_vendor", 5, 4);
+  host.outside(vm.kvm, "take_kvm", "even_vendor", 5, 5);
+  const auto it = explain_one(host, vm.kvm);
+  ASSERT_EQ(it.origins.size(), 5U);
+  EXPECT_EQ(it.origins[4].state, OriginState::kUnbalanced);
+  EXPECT_EQ(it.origins[4].references, 1);
+  EXPECT_EQ(it.origins[4].module, "gpu_vendor");
+}
+
+TEST_F(ExplainWithALedger, SaysWhichClassDrifts) {
+  host.record("kvm/vcpu-file", vm.kvm, "", 4711);
+  const auto it = explain_one(host, vm.kvm);
+  EXPECT_EQ(it.verdict, Verdict::kClean);
+  ASSERT_EQ(it.evidence.size(), 1U);
+  EXPECT_EQ(it.evidence[0].source, "ledger drift");
+  EXPECT_THAT(it.evidence[0].text, HasSubstr("kvm/vcpu-file is not reliable on this kernel: 2 "
+                                             "recorded, 1 seen"));
+  EXPECT_TRUE(explain_one(host, vm.device).evidence.empty());
+}
+
+TEST_F(ExplainWithALedger, SaysHowMuchWasMappedForDma) {
+  host.ledger().dma = {{vm.container, 4ULL << 30, 1ULL << 30, 12, 3}};
+  EXPECT_THAT(explain_one(host, vm.container).properties,
+              Contains(Pair("DMA since the ledger was armed",
+                            "4 GiB mapped in 12 calls, 1 GiB unmapped in 3")));
+}
+
+TEST_F(ExplainWithALedger, SaysWhoClosedAnImageLastAndWhoStillHasIt) {
+  const auto open = host.file("image", "/images/a.qcow2");
+  host.fd(host.process(900, "backup"), open);
+  auto book = host.book();
+  Node image;
+  image.id = "file:8:1";
+  image.kind = NodeKind::kFile;
+  image.facts = FileFacts{"/images/a.qcow2", 8, 1, 1 << 20, false};
+  book.nodes.push_back(image);
+  book.references.push_back({open, image.id, "", "image/open-file", 1, true, ""});
+  book.ledger->closes = {{image.id, 3, {4711, 4711, "qemu-system-x86", testing::kNow}}};
+  const auto snapshot = settled(book);
+  const auto it = explain(snapshot, audit(snapshot), {image.id}).at(0);
+  EXPECT_THAT(it.properties, Contains(Pair("last closed",
+                                           "2026-01-01T00:00:00Z by qemu-system-x86 4711 "
+                                           "(gpu-4711), 3 closes since 2025-12-31T21:00:00Z")));
+  EXPECT_THAT(it.state, HasSubstr("backup 900"));
+}
+
 }  // namespace
 }  // namespace vmleak

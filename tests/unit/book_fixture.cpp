@@ -97,6 +97,10 @@ void TestHost::dies(std::int64_t pid) {
 }
 
 void TestHost::hide(const NodeId& file) {
+  for (std::size_t i = 0; ledger_ && i < ledger_->entries.size(); ++i) {
+    auto& entry = ledger_->entries[i];
+    if (entry.holder == file) entry.holder.clear();
+  }
   for (const auto& reference : references_) {
     if (reference.holder == file && !reference.counter.empty()) {
       extra_[{reference.held, reference.counter}] += reference.count;
@@ -131,8 +135,8 @@ void TestHost::forget(const std::set<NodeId>& ids) {
 
 // Nodes that the kernel has freed, because nothing refers to them.
 std::set<NodeId> TestHost::unreferenced() const {
-  const std::set freed{NodeKind::kOpenFile, NodeKind::kKvm, NodeKind::kVfioContainer, NodeKind::kMm,
-                       NodeKind::kIoUring};
+  const std::set freed{NodeKind::kOpenFile, NodeKind::kKvm,     NodeKind::kVfioContainer,
+                       NodeKind::kMm,       NodeKind::kIoUring, NodeKind::kEventfd};
   std::map<NodeId, std::int64_t> counts;
   for (const auto& reference : references_) {
     if (reference.certain) counts[reference.held] += reference.count;
@@ -196,6 +200,7 @@ Book TestHost::book() {
   book.references = references_;
   book.closing_tasks = closing_;
   book.losses = losses_;
+  book.ledger = kept_ledger();
   book.files_walked = 100;
   book.mappings_walked = 10;
   auto values = extra_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -80,6 +81,25 @@ class TestHost {
   void closing(std::int64_t tid, std::int64_t pid, ClosingReason reason);
   void loses(std::string_view what, std::vector<NodeKind> kinds);
 
+  // A ledger that has missed nothing since it was armed, 3 h ago.  It forgets
+  // an entry with the reference, as its hooks do.
+  void arm();
+  LedgerBook& ledger() { return *ledger_; }
+  // Enters a reference that is there, or one of which nobody sees the holder
+  // (`holder` empty), as taken by this process.  The result is valid until the
+  // next entry.
+  LedgerEntry& record(std::string_view cls, const NodeId& held, const NodeId& holder,
+                      std::int64_t pid, std::uint64_t ago_ns = 2 * 3600 * kSecond);
+  // All references that the ledger has classes for and that are not yet in it.
+  void record_all(std::int64_t pid);
+  // Its release ran in that process, and the reference stayed.
+  LedgerEntry& forgets(std::string_view cls, const NodeId& held, std::int64_t pid);
+  // Gets and puts of a VM by a function of another module, one stack each.
+  CallerSum& outside(const NodeId& vm, std::string_view function, std::string_view module,
+                     std::int64_t gets, std::int64_t puts);
+  // An eventfd and, as its holder, its file.
+  NodeId eventfd(std::int64_t number, const NodeId& file);
+
   Node& node(const NodeId& id);
   [[nodiscard]] bool has(const NodeId& id) const { return nodes_.contains(id); }
   template <class F>
@@ -97,6 +117,8 @@ class TestHost {
   void close_groups(const std::set<NodeId>& files);
   void close_devices(const std::set<NodeId>& files);
   void forget(const std::set<NodeId>& ids);
+  [[nodiscard]] bool has_reference(const LedgerEntry& entry) const;
+  [[nodiscard]] std::optional<LedgerBook> kept_ledger() const;
 
   std::map<NodeId, Node> nodes_;
   std::vector<Reference> references_;
@@ -104,6 +126,7 @@ class TestHost {
   std::map<std::pair<NodeId, std::string>, std::int64_t> bounds_;
   std::vector<ClosingTask> closing_;
   std::vector<Loss> losses_;
+  std::optional<LedgerBook> ledger_;
   int serial_ = 0;
 };
 

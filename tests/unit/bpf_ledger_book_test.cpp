@@ -249,7 +249,8 @@ TEST(LedgerBook, WhatKeepsAnEventfdIsCounted) {
           AllOf(Field(&LedgerEntry::cls, "eventfd/ioeventfd"), Field(&LedgerEntry::holder, vm))));
 }
 
-// A device's close that forgets its triggers: the device holds nothing any more.
+// A device's close that forgets its triggers: the device holds nothing any more,
+// but the entry says whose trigger it was.
 TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   auto records = vm_with({in_state(trigger_entry(), VMLEAK_ENTRY_FORGOTTEN)});
   add_device(records);
@@ -260,7 +261,7 @@ TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   const auto ledger = ledger_in(book);
   const auto& entry = ledger.entries.at(0);
   EXPECT_EQ(entry.held, "eventfd:57");
-  EXPECT_EQ(entry.holder, "");
+  EXPECT_EQ(entry.holder, "vfio_device:0000:8a:00.0");
   EXPECT_EQ(entry.holder_text, "VFIO trigger 2/3");
 }
 

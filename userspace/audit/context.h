@@ -6,7 +6,9 @@
 
 #include "audit/audit.h"
 #include "audit/graph.h"
+#include "audit/ledger_index.h"
 #include "audit/liveness.h"
+#include "audit/reconcile.h"
 #include "audit/roots.h"
 
 namespace vmleak {
@@ -14,13 +16,14 @@ namespace vmleak {
 // One book and all that follows from it alone.
 struct Sample {
   explicit Sample(const Book& book)
-      : graph(book), liveness(graph), causes(trace_causes(graph, liveness)) {}
+      : graph(book), liveness(graph), causes(trace_causes(graph, liveness)), ledger(book) {}
 
   [[nodiscard]] const Book& book() const { return graph.book(); }
 
   Graph graph;
   Liveness liveness;
   std::vector<Cause> causes;
+  LedgerIndex ledger;
 };
 
 // What every rule sees.  Does not own the snapshot nor the books, which are the
@@ -30,6 +33,7 @@ struct AuditContext {
       : snapshot(from), options(with) {
     samples.reserve(books.size());
     for (const auto& book : books) samples.emplace_back(book);
+    drift = find_drift(samples);
   }
 
   // The present.  There is one: nobody makes a context of a snapshot without
@@ -39,6 +43,7 @@ struct AuditContext {
   const Snapshot& snapshot;
   const AuditOptions& options;
   std::vector<Sample> samples;
+  std::vector<Drift> drift;  // in all of the samples
 };
 
 // The same kernel object in another sample, not a later one with the same id;

@@ -4,14 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "audit/closing.h"
 #include "audit/context.h"
 #include "audit/holders.h"
+#include "audit/origins.h"
 #include "audit/owner.h"
 #include "audit/properties.h"
+#include "audit/recorded.h"
 #include "audit/verdict.h"
 #include "audit/wording.h"
 
@@ -32,7 +35,9 @@ bool is_part_of(const Finding& finding, const ObjectRef& object) {
 class Explainer {
  public:
   Explainer(const Snapshot& snapshot, const AuditReport& report)
-      : sample_(snapshot.samples.back()), report_(report) {}
+      : context_(snapshot, std::span(snapshot.samples).last(1), options_),
+        sample_(context_.now()),
+        report_(report) {}
 
   Explanation run(const NodeId& id) const {
     Explanation out;
@@ -47,8 +52,12 @@ class Explainer {
     out.object = object_ref(node);
     out.owner = owner_of(sample_, index);
     out.properties = properties_of(node);
-    out.counters = counter_balances(sample_.graph, index);
+    for (auto& row : recorded_properties(context_, index)) out.properties.push_back(std::move(row));
+    out.counters = counter_balances(sample_, index);
     out.holders = holder_trees(sample_, index);
+    out.origins = origins_on(context_, index);
+    name_domains(out.origins, out.owner);
+    add_evidence(out);
     out.closing_tasks = closing_tasks(index);
     judge_by_findings(out);
     if (out.finding_ids.empty()) judge_by_itself(out, index);
@@ -57,6 +66,19 @@ class Explainer {
 
  private:
   const Node& node(NodeIndex index) const { return sample_.graph.node(index); }
+
+  void add_evidence(Explanation& out) const {
+    for (const auto& drift : report_.drift) {
+      if (drift.object.kind != out.object.kind || drift.object.id != out.object.id) continue;
+      out.evidence.push_back(
+          {"ledger drift",
+           fmt::format("class {} is not reliable on this kernel: {} recorded, {} seen, and {} is "
+                       "explained by what is seen",
+                       drift.cls, drift.recorded, drift.seen, drift.counter)});
+    }
+    const auto device = sample_.graph.find(out.object.kind + ":" + out.object.id);
+    for (auto& line : recorded_removal(context_, device)) out.evidence.push_back(std::move(line));
+  }
 
   void judge_by_findings(Explanation& out) const {
     const Finding* decides = nullptr;
@@ -74,8 +96,8 @@ class Explainer {
 
   void judge_by_itself(Explanation& out, NodeIndex index) const {
     out.state = state(index);
-    const bool seen_all = losses_that_hide(report_.losses, node(index).kind).empty() &&
-                          report_.coverage.tier != Tier::kProc;
+    const bool seen_all =
+        !is_touched(report_.losses, node(index).kind) && report_.coverage.tier != Tier::kProc;
     out.verdict = seen_all ? Verdict::kClean : Verdict::kInconclusive;
   }
 
@@ -127,7 +149,9 @@ class Explainer {
   static constexpr std::size_t kUsersLooked = 64;
   static constexpr std::size_t kUsersShown = 3;
 
-  Sample sample_;
+  AuditOptions options_;
+  AuditContext context_;
+  const Sample& sample_;
   const AuditReport& report_;
 };
 

@@ -27,6 +27,8 @@ struct Explanation {
   std::vector<std::pair<std::string, std::string>> properties;  // "driver" -> "vfio-pci", ...
   std::vector<CounterBalance> counters;
   std::vector<HolderTree> holders;
+  std::vector<Origin> origins;             // all that the ledger has of it
+  std::vector<Evidence> evidence;          // what the ledger saw happen, or can't be trusted with
   std::vector<ClosingTask> closing_tasks;  // those that may keep it
   std::vector<std::string> finding_ids;    // findings this object is part of
 };

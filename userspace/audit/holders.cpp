@@ -94,7 +94,7 @@ class TreeWalk {
     }
     for (const auto& step : distinct_steps(sample_, node)) {
       out.push_back({chain_link(sample_.graph, step.holder, step.reference), count_of(step),
-                     counter_balances(sample_.graph, step.holder), below(step.holder)});
+                     counter_balances(sample_, step.holder), below(step.holder)});
     }
     return out;
   }
@@ -106,11 +106,14 @@ class TreeWalk {
 
 }  // namespace
 
-std::vector<CounterBalance> counter_balances(const Graph& graph, NodeIndex node) {
+std::vector<CounterBalance> counter_balances(const Sample& sample, NodeIndex node) {
   std::vector<CounterBalance> out;
-  for (const auto& balance : graph.balances(node)) {
-    out.push_back({object_ref(graph.node(node)), balance.counter, balance.value, balance.classes,
-                   balance.unaccounted, balance.bound});
+  for (const auto& balance : sample.graph.balances(node)) {
+    out.push_back({object_ref(sample.graph.node(node)), balance.counter, balance.value,
+                   balance.classes, balance.unaccounted, balance.bound});
+    if (sample.ledger.book() != nullptr) {
+      out.back().recorded = recorded_counts(sample.ledger, balance);
+    }
   }
   return out;
 }

@@ -16,7 +16,7 @@ std::vector<HolderChain> holder_chains(const Sample& sample, NodeIndex object, s
 std::vector<HolderTree> holder_trees(const Sample& sample, NodeIndex object);
 
 // The equations of a node, for output.
-std::vector<CounterBalance> counter_balances(const Graph& graph, NodeIndex node);
+std::vector<CounterBalance> counter_balances(const Sample& sample, NodeIndex node);
 
 // The node, as the holder of another.
 ChainLink chain_link(const Graph& graph, NodeIndex holder, const Reference* reference);

@@ -50,12 +50,17 @@ bool closers_decide(const AuditContext& context, const Suspicion& suspicion,
 }
 
 bool losses_decide(const AuditContext& context, NodeKind kind, Judgement& out) {
-  const auto losses = losses_that_hide(context.now().book().losses, kind);
-  for (const auto* loss : losses) {
-    out.evidence.push_back(
-        {"loss", fmt::format("a holder may not have been seen: {} ({})", loss->what, loss->count)});
+  bool hidden = false;
+  const auto& lost = context.now().book().losses;
+  const auto stale = stale_losses(context.snapshot.coverage, lost);
+  for (const auto* losses : {&lost, &stale}) {
+    for (const auto* loss : losses_that_hide(*losses, kind)) {
+      hidden = true;
+      out.evidence.push_back({"loss", fmt::format("a holder may not have been seen: {} ({})",
+                                                  loss->what, loss->count)});
+    }
   }
-  return !losses.empty();
+  return hidden;
 }
 
 // The cause that this sample has about the same object, if any.
@@ -187,7 +192,8 @@ class CauseJudge {
     if (!uses_vfio) return false;
     const auto& losses = context_.now().book().losses;
     const auto lost = std::find_if(losses.begin(), losses.end(), [](const Loss& loss) {
-      return std::find(loss.kinds.begin(), loss.kinds.end(), NodeKind::kKvm) != loss.kinds.end();
+      return !loss.in_ledger &&
+             std::find(loss.kinds.begin(), loss.kinds.end(), NodeKind::kKvm) != loss.kinds.end();
     });
     if (lost == losses.end()) return false;
     out.evidence.push_back({"loss", "a VM that uses it may not have been seen: " + lost->what});

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/taker.h"
+
 namespace vmleak {
 namespace {
 
@@ -110,6 +112,9 @@ std::optional<Owner> owner_of(const Sample& sample, NodeIndex object) {
   }
   if (life != Life::kGone && life != Life::kUnknown) return std::nullopt;
   auto owner = gone_owner(sample, object);
+  if (!owner || owner->source == kLabelOnly) {
+    if (auto taker = owner_by_ledger(sample, object)) owner = std::move(taker);
+  }
   if (owner && life == Life::kUnknown) owner->state = OwnerState::kUnknown;
   return owner;
 }

@@ -51,7 +51,7 @@ std::vector<Finding> find_inconsistent_books(const AuditContext& context,
     Finding finding;
     finding.verdict = Verdict::kInconclusive;
     finding.object = object_ref(sample.graph.node(i));
-    finding.counters = counter_balances(sample.graph, i);
+    finding.counters = counter_balances(sample, i);
     finding.summary = fmt::format(
         "the books about {} contradict each other: {} is {}, and {} more holders were seen",
         node_text(sample.graph, i), balance->counter, balance->value, -balance->unaccounted);

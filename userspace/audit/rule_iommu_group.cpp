@@ -49,7 +49,7 @@ Finding reference_finding(const AuditContext& context, NodeIndex group, const Ba
   Finding out;
   out.verdict = judgement.verdict;
   out.object = object_ref(node);
-  out.counters = counter_balances(graph, group);
+  out.counters = counter_balances(context.now(), group);
   out.holders.push_back({balance.unexplained(), {{"kernel", "", "kernel, unknown", 0, "", ""}}});
   out.evidence = std::move(judgement.evidence);
   for (const auto& member : facts_of<IommuGroupFacts>(node).members) {
@@ -99,7 +99,7 @@ Finding not_viable_finding(const AuditContext& context, NodeIndex group) {
   Finding out;
   out.verdict = stability.settled ? Verdict::kHeld : Verdict::kInconclusive;
   out.object = object_ref(node);
-  out.counters = counter_balances(graph, group);
+  out.counters = counter_balances(context.now(), group);
   out.evidence.push_back({"samples", describe(stability, context)});
   for (const auto& member : facts.members) {
     out.evidence.push_back(

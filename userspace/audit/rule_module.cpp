@@ -8,6 +8,7 @@
 #include <string>
 
 #include "audit/holders.h"
+#include "audit/origins.h"
 #include "audit/remedies.h"
 #include "audit/rules.h"
 #include "audit/verdict.h"
@@ -149,8 +150,9 @@ Finding make_finding(const AuditContext& context, NodeIndex module) {
   Finding out;
   out.verdict = judgement.verdict;
   out.object = object_ref(node);
-  out.counters = counter_balances(graph, module);
+  out.counters = counter_balances(context.now(), module);
   out.holders.push_back({count, {{"kernel", "", "kernel, unknown", 0, "", ""}}});
+  out.origins = origins_of_module(context, module, count);
   out.evidence = std::move(judgement.evidence);
   for (const auto& guess : kGuesses) {
     if (guess.module == out.object.name) {

@@ -10,6 +10,7 @@
 #include "audit/closing.h"
 #include "audit/holders.h"
 #include "audit/impact.h"
+#include "audit/origins.h"
 #include "audit/owner.h"
 #include "audit/past_use.h"
 #include "audit/remedies.h"
@@ -83,9 +84,14 @@ class FindingMaker {
     out.owner = named_by_records(context_, owner_of(sample_, cause_), out.impact.devices, records);
     out.consequences = consequences_of(sample_, cause_);
     out.holders = holder_chains(sample_, cause_.primary, kChainsPerFinding);
+    out.origins = origins_of(context_, cause_);
+    name_domains(out.origins, out.owner);
     add_counters(out);
     out.evidence = std::move(judgement.evidence);
     for (auto& line : records) out.evidence.push_back(std::move(line));
+    for (auto& line : evidence_of_drift(context_, out.origins)) {
+      out.evidence.push_back(std::move(line));
+    }
     add_evidence(out);
     out.remedies = advise(sample_, cause_, out.verdict);
     out.summary = summary(out);
@@ -100,7 +106,7 @@ class FindingMaker {
     std::vector<NodeIndex> order{cause_.primary};
     std::unordered_set<NodeIndex> seen{cause_.primary};
     for (std::size_t next = 0; next < order.size() && next < kChainsPerFinding; ++next) {
-      for (auto& balance : counter_balances(sample_.graph, order[next])) {
+      for (auto& balance : counter_balances(sample_, order[next])) {
         out.counters.push_back(std::move(balance));
       }
       for (const auto& step : steps_up(sample_.graph, sample_.liveness, order[next])) {
@@ -121,7 +127,7 @@ class FindingMaker {
       }
     }
     for (const auto object : cause_.objects) add_dma_users(out, object);
-    for (auto& line : evidence_of_removals(sample_, out.impact.devices)) {
+    for (auto& line : evidence_of_removals(context_, out.impact.devices)) {
       out.evidence.push_back(std::move(line));
     }
     const auto& book = sample_.book();

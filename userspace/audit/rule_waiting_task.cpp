@@ -10,6 +10,7 @@
 #include "audit/holders.h"
 #include "audit/owner.h"
 #include "audit/past_use.h"
+#include "audit/recorded.h"
 #include "audit/rules.h"
 #include "audit/stability.h"
 #include "audit/waiting.h"
@@ -40,6 +41,11 @@ Finding make_finding(const AuditContext& context, const WaitingTask& task) {
   out.verdict = stability.settled ? Verdict::kHeld : Verdict::kInconclusive;
   if (task.since_ns != 0) out.since = rfc3339(task.since_ns);
   const auto device = vfio_device_of(sample.graph, task.device);
+  // Whoever began the removal; a later writer of its "remove" waits as well.
+  if (const auto* removal = removal_of(sample, device);
+      removal != nullptr && task.wait == KernelWait::kVfioUnregister) {
+    out.since = rfc3339(removal->task.time_ns);
+  }
   if (task.device.empty()) {
     out.object = {"process", std::to_string(task.pid), fmt::format("{} {}", task.comm, task.pid)};
   } else if (device == kNoNode) {
@@ -47,7 +53,7 @@ Finding make_finding(const AuditContext& context, const WaitingTask& task) {
   } else {
     out.object = object_ref(sample.graph.node(device));
     out.owner = owner_of(sample, device);
-    out.counters = counter_balances(sample.graph, device);
+    out.counters = counter_balances(sample, device);
     out.holders = holder_chains(sample, device, kChains);
   }
   if (!task.device.empty()) out.impact.devices = {task.device};
@@ -106,7 +112,7 @@ std::vector<Finding> find_blocked_removals(const AuditContext& context,
     if (task.wait != KernelWait::kVfioUnregister || is_covered(others, task.device)) continue;
     auto finding = make_finding(context, task);
     if (!seen.insert(finding.object.id).second) continue;
-    for (auto& line : evidence_of_removals(context.now(), {task.device})) {
+    for (auto& line : evidence_of_removals(context, {task.device})) {
       finding.evidence.push_back(std::move(line));
     }
     finding.summary = fmt::format("removal of {} hangs until its user closes it: {}",

@@ -18,6 +18,7 @@ constexpr std::array kRules = std::to_array<Rule>({
     {"iommu-group-reference", find_iommu_group_references},
     {"group-not-viable", find_groups_not_viable},
     {"inconsistent-books", find_inconsistent_books},
+    {"eventfd-outlives-device", find_outlived_eventfds},
     {"removal-blocked", find_blocked_removals},
     {"reset-hung", find_hung_resets},
     {"driver-hung", find_hung_drivers},

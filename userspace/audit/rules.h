@@ -33,6 +33,8 @@ std::vector<Finding> find_groups_not_viable(const AuditContext& context,
                                             std::span<const Finding> others);
 std::vector<Finding> find_inconsistent_books(const AuditContext& context,
                                              std::span<const Finding> others);
+std::vector<Finding> find_outlived_eventfds(const AuditContext& context,
+                                            std::span<const Finding> others);
 std::vector<Finding> find_blocked_removals(const AuditContext& context,
                                            std::span<const Finding> others);
 std::vector<Finding> find_hung_resets(const AuditContext& context, std::span<const Finding> others);

@@ -34,8 +34,23 @@ const std::vector<HolderKinds>& holder_kinds() {
       {kModule,
        {kOpenFile, kProcess, kMm, kIoUring, kKvm, kVfioDevice, kVfioGroup, kVfioContainer,
         kDriver}},
+      {kEventfd, {kOpenFile, kProcess, kVfioDevice, kKvm}},
   };
   return table;
+}
+
+bool names(const Loss& loss, NodeKind kind) {
+  return loss.kinds.empty() ||
+         std::find(loss.kinds.begin(), loss.kinds.end(), kind) != loss.kinds.end();
+}
+
+bool touches(const Loss& loss, NodeKind kind) {
+  const auto& table = holder_kinds();
+  const auto row = std::find_if(table.begin(), table.end(),
+                                [kind](const auto& entry) { return entry.kind == kind; });
+  return names(loss, kind) ||
+         (row != table.end() && std::any_of(row->holders.begin(), row->holders.end(),
+                                            [&](NodeKind holder) { return names(loss, holder); }));
 }
 
 }  // namespace
@@ -51,21 +66,18 @@ Verdict overall_verdict(std::span<const Finding> findings, std::span<const Loss>
 }
 
 std::vector<const Loss*> losses_that_hide(std::span<const Loss> losses, NodeKind kind) {
-  const auto& table = holder_kinds();
-  const auto row = std::find_if(table.begin(), table.end(),
-                                [kind](const auto& entry) { return entry.kind == kind; });
-  const auto touches = [&](NodeKind lost) {
-    return lost == kind ||
-           (row != table.end() &&
-            std::find(row->holders.begin(), row->holders.end(), lost) != row->holders.end());
-  };
   std::vector<const Loss*> out;
   for (const auto& loss : losses) {
-    if (loss.kinds.empty() || std::any_of(loss.kinds.begin(), loss.kinds.end(), touches)) {
-      out.push_back(&loss);
-    }
+    // Who holds an eventfd context is written in the ledger alone.
+    const bool hides = loss.in_ledger ? kind == kEventfd && names(loss, kind) : touches(loss, kind);
+    if (hides) out.push_back(&loss);
   }
   return out;
+}
+
+bool is_touched(std::span<const Loss> losses, NodeKind kind) {
+  return std::any_of(losses.begin(), losses.end(),
+                     [kind](const Loss& loss) { return touches(loss, kind); });
 }
 
 }  // namespace vmleak

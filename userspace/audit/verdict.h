@@ -21,6 +21,10 @@ Verdict overall_verdict(std::span<const Finding> findings, std::span<const Loss>
 // The losses that could hide a holder of a node of this kind, or its user.
 std::vector<const Loss*> losses_that_hide(std::span<const Loss> losses, NodeKind kind);
 
+// Something about nodes of this kind, or their holders, is not known: so
+// nothing about them is called clean.
+bool is_touched(std::span<const Loss> losses, NodeKind kind);
+
 // A verdict and why.
 struct Judgement {
   Verdict verdict = Verdict::kInconclusive;

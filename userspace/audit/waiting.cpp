@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "audit/past_use.h"
+#include "audit/recorded.h"
 #include "audit/wording.h"
 
 namespace vmleak {
@@ -71,11 +73,15 @@ bool blocks_all_pci(const Sample& sample, std::string_view pci_address) {
                      [](const auto* task) { return holds_rescan_lock(*task); });
 }
 
-std::vector<Evidence> evidence_of_removals(const Sample& sample,
+std::vector<Evidence> evidence_of_removals(const AuditContext& context,
                                            const std::vector<std::string>& pci_addresses) {
+  const auto& sample = context.now();
   std::vector<Evidence> out;
   bool rescan_blocked = false;
   for (const auto& address : pci_addresses) {
+    for (auto& line : recorded_removal(context, vfio_device_of(sample.graph, address))) {
+      out.push_back(std::move(line));
+    }
     for (const auto* task : tasks_at(sample, address)) {
       out.push_back({"blocked removal", describe(*task)});
       if (!holds_rescan_lock(*task)) continue;

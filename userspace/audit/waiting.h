@@ -19,7 +19,7 @@ bool blocks_all_pci(const Sample& sample, std::string_view pci_address);
 
 // Lines about the tasks that wait for these devices to be given back, and about
 // those that queue behind them.
-std::vector<Evidence> evidence_of_removals(const Sample& sample,
+std::vector<Evidence> evidence_of_removals(const AuditContext& context,
                                            const std::vector<std::string>& pci_addresses);
 
 }  // namespace vmleak

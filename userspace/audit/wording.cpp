@@ -114,7 +114,7 @@ std::string node_text(const Graph& graph, NodeIndex index) {
     case NodeKind::kIoUring:
       return "io_uring";
     case NodeKind::kEventfd:
-      return named("eventfd");
+      return fmt::format("eventfd {}", facts_of<EventfdFacts>(node).number);
     case NodeKind::kDriver:
       return named("driver");
   }

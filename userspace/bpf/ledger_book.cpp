@@ -83,8 +83,12 @@ class LedgerBookBuilder {
     entry.references = record.references;
     if (record.state == VMLEAK_ENTRY_PREEXISTING) entry.state = EntryState::kPreexisting;
     if (record.state == VMLEAK_ENTRY_FORGOTTEN) entry.state = EntryState::kForgotten;
-    if (entry.state != EntryState::kForgotten) entry.holder = names_.holder_of(key, record);
-    if (entry.holder.empty()) entry.holder_text = holder_text(*cls, key);
+    // Of a trigger it is the device that is asked whether it should be gone.
+    const bool is_trigger = key.cls == VMLEAK_LEDGER_EVENTFD_VFIO_TRIGGER;
+    if (is_trigger || entry.state != EntryState::kForgotten) {
+      entry.holder = names_.holder_of(key, record);
+    }
+    if (is_trigger || entry.holder.empty()) entry.holder_text = holder_text(*cls, key);
     if (entry.state != EntryState::kPreexisting) add_origin(*cls, record, entry);
     entry.dropped = task_of(record.dropped);
     book_.entries.push_back(std::move(entry));

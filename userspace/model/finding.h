@@ -36,6 +36,14 @@ struct ClassCount {
   std::int64_t references = 0;
 };
 
+// What the ledger has of one class.
+struct RecordedCount {
+  std::string cls;
+  std::int64_t out = 0;
+  std::int64_t preexisting = 0;
+  std::int64_t forgotten = 0;
+};
+
 // One counter laid beside its visible holders.
 struct CounterBalance {
   ObjectRef object;  // whose counter it is: the finding's object or the open file in between
@@ -44,6 +52,8 @@ struct CounterBalance {
   std::vector<ClassCount> classes;
   std::int64_t unaccounted = 0;  // value - sum of classes; negative: inconclusive
   std::int64_t bound = 0;        // how many of these tasks inside a system call may explain
+  // The same counter in the ledger; nothing when there is none.
+  std::optional<std::vector<RecordedCount>> recorded = std::nullopt;
 };
 
 struct ChainLink {
@@ -61,14 +71,54 @@ struct HolderChain {
   std::vector<ChainLink> chain;
 };
 
+// A task that did something, and the domain it belonged to.
+struct OriginTask {
+  std::int64_t pid = 0;
+  std::string comm;
+  std::string domain;
+  std::string time;  // RFC 3339
+};
+
+// One of several ways by which a reference may have been taken.
+struct OriginStack {
+  std::int64_t references = 0;  // taken by this way, most of them given back maybe
+  std::string function;
+  bool at_or_below = false;
+  std::vector<std::string> stack;
+  OriginTask last;
+};
+
+// Who took references, and where.
 struct Origin {
   std::int64_t references = 0;
   std::string cls;
   std::string function;
-  std::vector<std::string> stack;
+  std::vector<std::string> stack;  // innermost first
   std::int64_t pid = 0;
   std::string comm;
-  std::string time;
+  std::string time;  // RFC 3339; of the first, when there are several
+  OriginState state = OriginState::kTaken;
+  ObjectRef object{};     // what the references are to
+  std::string counter{};  // of it
+  std::int64_t of = 0;    // so many references of the counter are to be explained
+  std::string module{};   // of the function; empty: the kernel itself
+  // The function jumped: one that it called last took the reference.
+  bool at_or_below = false;
+  std::string domain{};                   // that the process belonged to
+  std::string holder{};                   // that has them, for people: "VFIO trigger 2/0"
+  std::vector<OriginStack> candidates{};  // unbalanced: every stack that took one
+  std::string dropped_in{};               // forgotten: the function that did not give it back
+  std::optional<OriginTask> dropped = std::nullopt;  // and who ran it
+};
+
+// A class of which the ledger and what is seen disagree though the counter is
+// right: its entries can't be trusted on this kernel.
+struct Drift {
+  ObjectRef object;
+  std::string counter;
+  std::string cls;
+  std::int64_t seen = 0;
+  std::int64_t recorded = 0;
 };
 
 struct Consequence {
@@ -116,6 +166,7 @@ struct AuditReport {
   Versions versions;
   Coverage coverage;
   std::vector<Loss> losses;
+  std::vector<Drift> drift;
   std::vector<Finding> findings;
   std::int64_t vms_fine = 0;       // VMs alive with every reference explained
   std::int64_t vms_releasing = 0;  // VMs on their way out

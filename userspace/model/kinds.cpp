@@ -54,6 +54,14 @@ constexpr NameTable<FamilyState, 4> kFamilyStates{{
     {FamilyState::kStale, "stale"},
 }};
 
+constexpr NameTable<OriginState, 5> kOriginStates{{
+    {OriginState::kTaken, "taken"},
+    {OriginState::kForgotten, "forgotten"},
+    {OriginState::kUnbalanced, "unbalanced"},
+    {OriginState::kOpened, "opened"},
+    {OriginState::kPreexisting, "preexisting"},
+}};
+
 }  // namespace
 
 std::string_view to_string(NodeKind kind) { return name_of(kNodeKinds, kind); }
@@ -61,6 +69,7 @@ std::string_view to_string(Verdict verdict) { return name_of(kVerdicts, verdict)
 std::string_view to_string(OwnerState state) { return name_of(kOwnerStates, state); }
 std::string_view to_string(Tier tier) { return name_of(kTiers, tier); }
 std::string_view to_string(FamilyState state) { return name_of(kFamilyStates, state); }
+std::string_view to_string(OriginState state) { return name_of(kOriginStates, state); }
 
 std::optional<NodeKind> node_kind_from(std::string_view name) { return value_of(kNodeKinds, name); }
 std::optional<Verdict> verdict_from(std::string_view name) { return value_of(kVerdicts, name); }

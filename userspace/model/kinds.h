@@ -35,12 +35,22 @@ enum class Tier { kFull, kKprobe, kSnapshot, kProc };
 
 enum class FamilyState { kAttached, kMissing, kOff, kStale };
 
+// What is known of a reference's origin.
+enum class OriginState {
+  kTaken,        // it is out, and this is who took it
+  kForgotten,    // what had to give it back has run and did not
+  kUnbalanced,   // a function outside of KVM and VFIO took more than it gave back
+  kOpened,       // it is to a file, and this is who opened that
+  kPreexisting,  // was there when the ledger was armed
+};
+
 // The names used in output and in snapshot files, e.g. "vfio_group", "leaked".
 std::string_view to_string(NodeKind kind);
 std::string_view to_string(Verdict verdict);
 std::string_view to_string(OwnerState state);
 std::string_view to_string(Tier tier);
 std::string_view to_string(FamilyState state);
+std::string_view to_string(OriginState state);
 
 // The reverse; nothing when no such name exists.
 std::optional<NodeKind> node_kind_from(std::string_view name);

@@ -32,7 +32,7 @@ struct LedgerEntry {
   std::int64_t references = 1;
   NodeId held;              // what the reference keeps; in the book
   NodeId holder;            // the token that has it, e.g. the open file; empty: not in the book
-  std::string holder_text;  // for people when holder is empty: "vhost device", "VFIO trigger 2/0"
+  std::string holder_text;  // for people, where holder is empty or says less: "VFIO trigger 2/0"
   LedgerTask taken;
   std::string function;            // in which it was taken, e.g. "kvm_vm_ioctl"
   std::vector<std::string> stack;  // "name [module]", innermost first

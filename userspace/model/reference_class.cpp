@@ -31,7 +31,8 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
     {"file/io-uring-registered", kOpenFile, "f_count", false, "io_ringfd_register",
      "io_ringfd_unregister"},
     {"file/kvm-vfio", kOpenFile, "f_count", false, "kvm_vfio_set_attr", "kvm_vfio_release"},
-    {"file/vfio-device-open", kOpenFile, "f_count", false, "vfio_df_open", "vfio_df_close"},
+    {"file/vfio-device-open", kOpenFile, "f_count", false, "vfio_group_use_container",
+     "vfio_group_unuse_container"},
     {"file/vhost-backend", kOpenFile, "f_count", false, "vhost_net_ioctl", "vhost_net_release"},
     {"file/vhost-kick", kOpenFile, "f_count", false, "vhost_vring_ioctl", "vhost_dev_cleanup"},
     {"file/in-syscall", kOpenFile, "f_count", false, "fdget", "fdput"},
@@ -66,7 +67,7 @@ constexpr std::array kClasses = std::to_array<ReferenceClass>({
      "vfio_device_remove_group"},
 
     {"mm/task", kMm, "mm_users", false, "copy_mm", "exit_mm"},
-    {"mm/vhost", kMm, "mm_users", false, "vhost_dev_set_owner", "vhost_dev_cleanup"},
+    {"mm/vhost", kMm, "mm_users", false, "vhost_dev_set_owner", "vhost_detach_mm"},
 
     {"module/file", kModule, "refcount", false, "fops_get", "__fput"},
     {"module/cdev", kModule, "refcount", false, "chrdev_open", "cdev_put"},

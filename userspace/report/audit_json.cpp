@@ -12,6 +12,7 @@ void add_summary(Json& out, const AuditReport& report) {
   out["host"] = host_json(report.host);
   out["versions"] = versions_json(report.versions);
   out["coverage"] = coverage_json(report.coverage);
+  out["coverage"]["drift"] = drift_json(report.drift);
   out["losses"] = losses_json(report.losses);
   out["vms"] = {{"fine", report.vms_fine}, {"releasing", report.vms_releasing}};
   out["walked"] = {{"files", report.files_walked}, {"mappings", report.mappings_walked}};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "report/origin_text.h"
 #include "report/phrases.h"
 #include "report/units.h"
 
@@ -17,7 +18,9 @@ constexpr std::size_t kChainsShown = 4;
 constexpr std::size_t kConsequencesShown = 5;
 constexpr std::size_t kEvidenceShown = 4;
 constexpr std::size_t kOriginsShown = 4;
+constexpr std::size_t kFramesShown = 8;
 constexpr std::size_t kLossesShown = 8;
+constexpr std::size_t kDriftShown = 4;
 
 // Calls `show` for the first `limit` items; returns how many were left out.
 template <class Items, class Show>
@@ -64,18 +67,18 @@ void append_counters(TextPage& page, const Finding& finding) {
   }
 }
 
-void append_origins(TextPage& page, const Finding& finding) {
+std::size_t append_origins(TextPage& page, const Finding& finding, const AuditReport& report) {
   if (finding.origins.empty()) {
     if (finding.verdict == Verdict::kLeaked) {
-      page.row("Taken by", "unknown: nothing was recording when it was taken");
+      page.row("Taken by", unknown_origin(report.coverage, report.time));
     }
-    return;
+    return 0;
   }
-  const auto more = for_first(finding.origins, kOriginsShown, [&page](bool first, const Origin& o) {
-    page.row(first ? "Taken by" : "", fmt::format("{} {} in {} by {} {} {}", o.references, o.cls,
-                                                  o.function, o.comm, o.pid, o.time));
+  const auto outcome = outcome_of(finding.verdict);
+  return for_first(finding.origins, kOriginsShown, [&](bool first, const Origin& origin) {
+    const auto lines = origin_lines(origin, report.time, outcome, kFramesShown);
+    for (const auto& line : lines) page.row(first && &line == lines.data() ? "Taken by" : "", line);
   });
-  if (more > 0) page.row("", fmt::format("and {} more", more));
 }
 
 void append_remedies(TextPage& page, const Finding& finding) {
@@ -111,7 +114,7 @@ void append_finding(TextPage& page, const Finding& finding, const AuditReport& r
       for_first(finding.holders, kChainsShown, [&page](bool first, const HolderChain& holder) {
         append_chain(page, first ? "Held by" : "", holder);
       });
-  append_origins(page, finding);
+  hidden += append_origins(page, finding, report);
   hidden += for_first(
       finding.consequences, kConsequencesShown, [&page](bool first, const Consequence& also) {
         page.row(first ? "Keeps too" : "",
@@ -163,6 +166,19 @@ std::string findings_summary(const AuditReport& report) {
   return text + ".";
 }
 
+// No finding: the counters hold, only the third book can't be trusted there.
+void append_drift(TextPage& page, const AuditReport& report) {
+  std::size_t shown = 0;
+  for (const auto& drift : report.drift) {
+    if (shown++ == kDriftShown) break;
+    page.paragraph("ledger drift: " + drift_text(drift));
+  }
+  if (report.drift.size() > kDriftShown) {
+    page.paragraph(
+        fmt::format("and {} more: vmleak audit --format json", report.drift.size() - kDriftShown));
+  }
+}
+
 void append_closing(TextPage& page, const AuditReport& report,
                     std::optional<std::chrono::milliseconds> took) {
   auto summary = findings_summary(report);
@@ -178,6 +194,7 @@ void append_closing(TextPage& page, const AuditReport& report,
       fmt::format("Looked at {} and {}{}. {}", counted(report.files_walked, "open file"),
                   counted(report.mappings_walked, "mapping"), duration,
                   report.losses.empty() ? "Complete: nothing lost." : "Incomplete: see above."));
+  append_drift(page, report);
 }
 
 }  // namespace

@@ -50,14 +50,18 @@ Json explanation_json(const Explanation& it, const AuditReport& report) {
   auto closing = Json::array();
   for (const auto& task : it.closing_tasks) closing.push_back(closing_json(task));
   auto findings = Json::array();
-  std::vector<Origin> origins;
+  auto origins = it.origins;
   for (const auto& finding : report.findings) {
     if (std::find(it.finding_ids.begin(), it.finding_ids.end(), finding.id) ==
         it.finding_ids.end()) {
       continue;
     }
     findings.push_back(finding_json(finding));
-    origins.insert(origins.end(), finding.origins.begin(), finding.origins.end());
+    // Its own are there already, all of them.
+    for (const auto& origin : finding.origins) {
+      const bool own = origin.object.kind == it.object.kind && origin.object.id == it.object.id;
+      if (!own || it.origins.empty()) origins.push_back(origin);
+    }
   }
   return {{"object", object_json(it.object)},
           {"verdict", to_string(it.verdict)},
@@ -68,6 +72,7 @@ Json explanation_json(const Explanation& it, const AuditReport& report) {
           {"holders", holders_json(chains)},
           {"holder_tree", std::move(trees)},
           {"origins", origins_json(origins)},
+          {"evidence", evidence_json(it.evidence)},
           {"closing_tasks", std::move(closing)},
           {"findings", std::move(findings)}};
 }
@@ -75,12 +80,11 @@ Json explanation_json(const Explanation& it, const AuditReport& report) {
 }  // namespace
 
 std::string explain_json(const std::vector<Explanation>& explanations, const AuditReport& report) {
-  Json document{{"schema", kExplainSchema},
-                {"time", report.time},
-                {"host", host_json(report.host)},
-                {"versions", versions_json(report.versions)},
-                {"coverage", coverage_json(report.coverage)},
-                {"losses", losses_json(report.losses)},
+  auto coverage = coverage_json(report.coverage);
+  coverage["drift"] = drift_json(report.drift);
+  Json document{{"schema", kExplainSchema},        {"time", report.time},
+                {"host", host_json(report.host)},  {"versions", versions_json(report.versions)},
+                {"coverage", std::move(coverage)}, {"losses", losses_json(report.losses)},
                 {"targets", Json::array()}};
   for (const auto& explanation : explanations) {
     document["targets"].push_back(explanation_json(explanation, report));

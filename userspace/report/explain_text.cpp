@@ -5,6 +5,7 @@
 
 #include "report/audit_text.h"
 #include "report/explain_report.h"
+#include "report/origin_text.h"
 #include "report/phrases.h"
 #include "report/units.h"
 
@@ -12,6 +13,7 @@ namespace vmleak {
 namespace {
 
 constexpr std::size_t kFramesShown = 6;
+constexpr std::size_t kOriginFrames = 32;  // all of them
 
 struct Strokes {
   std::string_view branch;
@@ -77,6 +79,12 @@ void append_finding(TextPage& page, std::string_view label, const std::string& i
   const auto* finding = find_finding(report, id);
   if (finding == nullptr) return page.row(label, id);
   page.row(label, fmt::format("{} {}: {}", id, to_string(finding->verdict), finding->summary));
+  const auto outcome = outcome_of(finding->verdict);
+  for (const auto& origin : finding->origins) {
+    for (const auto& line : origin_lines(origin, report.time, outcome, kOriginFrames)) {
+      page.row("", line);
+    }
+  }
   for (const auto& evidence : finding->evidence) {
     page.row("", fmt::format("{}  [{}]", evidence.text, evidence.source));
   }
@@ -84,6 +92,16 @@ void append_finding(TextPage& page, std::string_view label, const std::string& i
     const auto* what = &remedy == finding->remedies.data() ? "Do" : "";
     page.row(what, remedy.command.empty() ? remedy.name
                                           : fmt::format("{}   # {}", remedy.command, remedy.name));
+  }
+}
+
+void append_origins(TextPage& page, const std::vector<Origin>& origins, const AuditReport& report) {
+  bool first = true;
+  for (const auto& origin : origins) {
+    for (const auto& line : origin_lines(origin, report.time, "", kOriginFrames)) {
+      page.row(first ? "Taken by" : "", line);
+      first = false;
+    }
   }
 }
 
@@ -103,11 +121,19 @@ void append_explanation(TextPage& page, const Explanation& it, const AuditReport
   for (const auto& id : it.finding_ids) {
     append_finding(page, &id == it.finding_ids.data() ? "Finding" : "", id, report);
   }
+  append_origins(page, it.origins, report);
+  for (const auto& line : it.evidence) {
+    page.row(&line == it.evidence.data() ? "Evidence" : "",
+             fmt::format("{}  [{}]", line.text, line.source));
+  }
   for (const auto& task : it.closing_tasks) {
     append_closing_task(page, &task == it.closing_tasks.data() ? "Closing" : "", task);
   }
   if (!it.counters.empty() || !it.holders.empty()) page.blank();
-  for (const auto& counter : it.counters) page.line(equation(counter));
+  for (const auto& counter : it.counters) {
+    page.line(equation(counter));
+    if (const auto text = recorded_text(counter); !text.empty()) page.line("  ledger: " + text);
+  }
   TreePrinter(page, is_problem(it.verdict)).print(it.holders, "");
   page.blank();
 }

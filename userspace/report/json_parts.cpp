@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/json_parts.h"
 
+#include <algorithm>
+
 namespace vmleak {
 namespace {
 
@@ -23,14 +25,67 @@ Json chain_json(const HolderChain& holder) {
   return {{"references", holder.references}, {"chain", list(holder.chain, link_json)}};
 }
 
+Json task_json(const OriginTask& task) {
+  return {{"pid", pid_or_null(task.pid)},
+          {"comm", text_or_null(task.comm)},
+          {"domain", text_or_null(task.domain)},
+          {"time", text_or_null(task.time)}};
+}
+
+Json candidate_json(const OriginStack& candidate) {
+  Json out{{"references", candidate.references},
+           {"function", text_or_null(candidate.function)},
+           {"at_or_below", candidate.at_or_below},
+           {"stack", candidate.stack}};
+  out.update(task_json(candidate.last));
+  return out;
+}
+
+Json dropped_json(const Origin& origin) {
+  if (!origin.dropped) return {};
+  Json out{{"function", text_or_null(origin.dropped_in)}};
+  out.update(task_json(*origin.dropped));
+  return out;
+}
+
 Json origin_json(const Origin& origin) {
   return {{"references", origin.references},
+          {"of", origin.of},
+          {"state", to_string(origin.state)},
+          {"object", object_json(origin.object)},
+          {"counter", text_or_null(origin.counter)},
           {"class", text_or_null(origin.cls)},
+          {"holder", text_or_null(origin.holder)},
           {"function", text_or_null(origin.function)},
+          {"module", text_or_null(origin.module)},
+          {"at_or_below", origin.at_or_below},
           {"stack", origin.stack},
+          {"candidates", list(origin.candidates, candidate_json)},
           {"pid", pid_or_null(origin.pid)},
           {"comm", text_or_null(origin.comm)},
-          {"time", text_or_null(origin.time)}};
+          {"domain", text_or_null(origin.domain)},
+          {"time", text_or_null(origin.time)},
+          {"dropped", dropped_json(origin)}};
+}
+
+// The classes seen and, with a ledger, those recorded beside them.
+Json classes_json(const CounterBalance& balance) {
+  auto out = list(balance.classes, class_json);
+  if (!balance.recorded) return out;
+  const Json nothing{{"recorded", 0}, {"preexisting", 0}, {"forgotten", 0}};
+  for (auto& row : out) row.update(nothing);
+  for (const auto& count : *balance.recorded) {
+    auto row = std::find_if(out.begin(), out.end(),
+                            [&](const Json& it) { return it["class"] == count.cls; });
+    if (row == out.end()) {
+      out.push_back(class_json({count.cls, 0}));
+      row = out.end() - 1;
+    }
+    (*row)["recorded"] = count.out + count.preexisting + count.forgotten;
+    (*row)["preexisting"] = count.preexisting;
+    (*row)["forgotten"] = count.forgotten;
+  }
+  return out;
 }
 
 Json consequence_json(const Consequence& consequence) {
@@ -73,6 +128,22 @@ Json coverage_json(const Coverage& coverage) {
            })}};
 }
 
+Json drift_json(const std::vector<Drift>& drift) {
+  return list(drift, [](const Drift& it) {
+    return Json{{"object", object_json(it.object)},
+                {"counter", it.counter},
+                {"class", it.cls},
+                {"seen", it.seen},
+                {"recorded", it.recorded}};
+  });
+}
+
+Json evidence_json(const std::vector<Evidence>& evidence) {
+  return list(evidence, [](const Evidence& it) {
+    return Json{{"source", it.source}, {"text", it.text}};
+  });
+}
+
 Json losses_json(const std::vector<Loss>& losses) {
   return list(losses, [](const Loss& loss) {
     return Json{{"what", loss.what},
@@ -98,7 +169,7 @@ Json counters_json(const std::vector<CounterBalance>& counters) {
   return list(counters, [](const CounterBalance& balance) {
     return Json{{"name", balance.name},
                 {"value", balance.value},
-                {"classes", list(balance.classes, class_json)},
+                {"classes", classes_json(balance)},
                 {"unaccounted", balance.unaccounted},
                 {"bound", balance.bound},
                 {"object", object_json(balance.object)}};
@@ -134,10 +205,7 @@ Json finding_json(const Finding& finding) {
           {"holders", holders_json(finding.holders)},
           {"origins", origins_json(finding.origins)},
           {"consequences", list(finding.consequences, consequence_json)},
-          {"evidence", list(finding.evidence,
-                            [](const Evidence& evidence) {
-                              return Json{{"source", evidence.source}, {"text", evidence.text}};
-                            })},
+          {"evidence", evidence_json(finding.evidence)},
           {"remedies", list(finding.remedies, remedy_json)}};
 }
 

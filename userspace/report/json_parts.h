@@ -18,6 +18,8 @@ Json host_json(const HostInfo& host);
 Json versions_json(const Versions& versions);
 Json coverage_json(const Coverage& coverage);
 Json losses_json(const std::vector<Loss>& losses);
+Json drift_json(const std::vector<Drift>& drift);
+Json evidence_json(const std::vector<Evidence>& evidence);
 Json object_json(const ObjectRef& object);
 Json owner_json(const std::optional<Owner>& owner);
 Json counters_json(const std::vector<CounterBalance>& counters);

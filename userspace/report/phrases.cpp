@@ -23,17 +23,13 @@ constexpr std::array kKindLabels = std::to_array<std::pair<std::string_view, std
     {"process", "process"},
     {"kernel_thread", "kernel thread"},
     {"io_uring", "io_uring"},
+    {"eventfd", "eventfd"},
     {"driver", "driver"},
     {"pci_device", "PCI device"},
 });
 
 // UUIDs and ids are long; the first part is what people compare.
 constexpr std::size_t kUuidShown = 8;
-
-std::string_view how(std::string_view cls) {
-  const auto slash = cls.find('/');
-  return slash == std::string_view::npos ? cls : cls.substr(slash + 1);
-}
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view start) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -48,6 +44,11 @@ std::string_view kind_label(std::string_view kind) {
   const auto* row = std::find_if(kKindLabels.begin(), kKindLabels.end(),
                                  [kind](const auto& entry) { return entry.first == kind; });
   return row == kKindLabels.end() ? kind : row->second;
+}
+
+std::string_view class_label(std::string_view cls) {
+  const auto slash = cls.find('/');
+  return slash == std::string_view::npos ? cls : cls.substr(slash + 1);
 }
 
 std::string object_title(const ObjectRef& object) {
@@ -77,7 +78,7 @@ std::string owner_text(const Owner& owner) {
 std::string equation(const CounterBalance& balance) {
   std::string sum;
   for (const auto& [cls, references] : balance.classes) {
-    sum += fmt::format("{}{} {}", sum.empty() ? "" : " + ", how(cls), references);
+    sum += fmt::format("{}{} {}", sum.empty() ? "" : " + ", class_label(cls), references);
   }
   if (sum.empty()) sum = "0 holders";
   if (balance.unaccounted < 0) {

@@ -11,6 +11,9 @@ namespace vmleak {
 // "VFIO group" for "vfio_group".
 std::string_view kind_label(std::string_view kind);
 
+// "vcpu-file" for "kvm/vcpu-file".
+std::string_view class_label(std::string_view cls);
+
 // "VFIO group 42", "VM gpu-07": what an object is called in a sentence.
 std::string object_title(const ObjectRef& object);
 
