@@ -171,7 +171,9 @@ TEST(LedgerBook, KnowsNothingOfATakeBeforeItWasArmed) {
 TEST(LedgerBook, AForgottenReferenceHasNoHolderButWhoForgotIt) {
   auto row = in_state(vcpu_entry(), VMLEAK_ENTRY_FORGOTTEN);
   row.second.counter_before_drop = 2;
-  const auto ledger = ledger_in(vm_with({row}));
+  auto records = vm_with({row});
+  records.fds.clear();
+  const auto ledger = ledger_in(records);
   ASSERT_THAT(ledger.entries, SizeIs(1));
   EXPECT_EQ(ledger.entries[0].state, EntryState::kForgotten);
   EXPECT_EQ(ledger.entries[0].holder, "");
@@ -263,6 +265,22 @@ TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   EXPECT_EQ(entry.held, "eventfd:57");
   EXPECT_EQ(entry.holder, "vfio_device:0000:8a:00.0");
   EXPECT_EQ(entry.holder_text, "VFIO trigger 2/3");
+}
+
+// A counter that goes down after a grace period looks forgotten to a hook.
+TEST(LedgerBook, ACounterWhoseReferencesAllHaveAHolderRefutesAForgottenOne) {
+  auto records = vm_with({in_state(trigger_entry(), VMLEAK_ENTRY_FORGOTTEN), vcpu_entry()});
+  add_eventfd(records, 1);
+  records.fds.push_back(fd_record(kQemu, 30, file_of(kEventFile, VMLEAK_FILE_EVENTFD, kContext)));
+  std::vector<vmleak_ledger_key> refuted;
+  const auto book = build_book(records, ledger_options(), &refuted);
+  ASSERT_THAT(refuted, SizeIs(1));
+  EXPECT_EQ(refuted[0].cls, VMLEAK_LEDGER_EVENTFD_VFIO_TRIGGER);
+  EXPECT_THAT(ledger_in(book).entries, ElementsAre(Field(&LedgerEntry::cls, "kvm/vcpu-file")));
+
+  records.eventfds[0].kref = 2;
+  EXPECT_THAT(ledger_in(build_book(records, ledger_options(), &refuted)).entries, SizeIs(2));
+  EXPECT_THAT(refuted, IsEmpty());
 }
 
 // ---- sums ----

@@ -180,6 +180,23 @@ TEST(LedgerLives, AnEventfdIsKnownByItsNumber) {
   EXPECT_THAT(other.earlier_lives, SizeIs(1));
 }
 
+// The reader's own eventfd may get address and number of one that is gone.
+TEST(LedgerLives, AnEventfdOfTheReaderIsNobodysElse) {
+  const auto entry = in_state(ledger_row(VMLEAK_LEDGER_EVENTFD_VFIO_TRIGGER, kDevice, kContext),
+                              VMLEAK_ENTRY_FORGOTTEN);
+  KernelRecords records;
+  records.own_tgid = kOtherProcess;
+  vmleak_eventfd_record eventfd{};
+  eventfd.context = kContext;
+  eventfd.kref = 1;
+  records.eventfds = {eventfd};
+  EXPECT_THAT(confirmed(records, ledger_of({entry}), {kContext}).ledger->entries, SizeIs(1));
+  records.fds = {fd_record(kOtherProcess, 3, file_of(kStatsFile, VMLEAK_FILE_EVENTFD, kContext))};
+  const auto result = confirmed(records, ledger_of({entry}), {kContext});
+  EXPECT_THAT(result.earlier_lives, SizeIs(1));
+  EXPECT_THAT(result.eventfds, IsEmpty());
+}
+
 TEST(LedgerLives, AContainerOrAddressSpaceNeedsACountThatOneCanHave) {
   const auto entry =
       ledger_row(VMLEAK_LEDGER_VFIO_CONTAINER_GROUP, kDevice, kContainer, kContainer);

@@ -143,7 +143,8 @@ Book BookParts::finish() && {
   return std::move(book_);
 }
 
-Book build_book(const KernelRecords& records, const BookOptions& options) {
+Book build_book(const KernelRecords& records, const BookOptions& options,
+                std::vector<vmleak_ledger_key>* refuted) {
   BookParts parts(records, options);
   parts.add_address_spaces();
   parts.add_virtual_machines();
@@ -159,7 +160,8 @@ Book build_book(const KernelRecords& records, const BookOptions& options) {
   parts.add_waiting_tasks();
   parts.add_module_programs();
   parts.add_eventfd_holders();
-  parts.add_ledger();
+  auto wrong = parts.add_ledger();
+  if (refuted != nullptr) *refuted = std::move(wrong);
   return std::move(parts).finish();
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "attach/ledger_families.h"
 #include "base/siphash.h"
@@ -27,7 +28,9 @@ struct BookOptions {
 };
 
 // The book that these records make: nodes, counters and references, without
-// what only /proc and /sys know.  Pure.
-Book build_book(const KernelRecords& records, const BookOptions& options);
+// what only /proc and /sys know.  `refuted` gets the ledger's entries that it
+// contradicts: forgotten, by an object whose references all have a holder.  Pure.
+Book build_book(const KernelRecords& records, const BookOptions& options,
+                std::vector<vmleak_ledger_key>* refuted = nullptr);
 
 }  // namespace vmleak

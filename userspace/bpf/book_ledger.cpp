@@ -4,13 +4,17 @@
 // eventfds, which nothing else leads to.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "bpf/book_parts.h"
 #include "bpf/ledger_book.h"
 #include "bpf/ledger_classes.h"
+#include "model/reference_class.h"
 
 namespace vmleak {
 namespace {
@@ -101,8 +105,24 @@ bool BookParts::removes_device(std::uint32_t tid) const {
   });
 }
 
-void BookParts::add_ledger() {
-  if (!records_.ledger) return;
+std::set<std::pair<NodeId, std::string>> BookParts::unexplained_counters() const {
+  std::map<std::pair<NodeId, std::string>, std::int64_t> explained;
+  for (const auto& reference : book_.references) {
+    if (reference.certain) explained[{reference.held, reference.counter}] += reference.count;
+  }
+  std::set<std::pair<NodeId, std::string>> out;
+  for (const auto& node : book_.nodes) {
+    for (const auto& counter : node.counters) {
+      if (counter.value > explained[{node.id, counter.name}]) out.emplace(node.id, counter.name);
+    }
+  }
+  return out;
+}
+
+// Counters that go down late (after a grace period, say) look forgotten to a
+// hook, and so does one that another take raised again at that moment.
+std::vector<vmleak_ledger_key> BookParts::add_ledger() {
+  if (!records_.ledger) return {};
   LedgerNames names;
   names.id_of = [this](std::uint64_t address) { return id_of(address); };
   names.holder_of = [this](const auto& key, const auto& entry) { return holder_of(key, entry); };
@@ -118,10 +138,24 @@ void BookParts::add_ledger() {
   };
   names.boot_to_real_ns = options_.boot_to_real_ns;
   names.families = options_.ledger_families;
-  book_.ledger = build_ledger_book(*records_.ledger, names);
+  auto ledger = *records_.ledger;
+  std::vector<vmleak_ledger_key> refuted;
+  const auto unexplained = unexplained_counters();
+  std::erase_if(ledger.entries, [&](const auto& row) {
+    const auto& [key, entry] = row;
+    const auto* cls = find_ledger_class(key.cls);
+    const auto* reference = cls == nullptr ? nullptr : find_reference_class(cls->name);
+    if (reference == nullptr || entry.state != VMLEAK_ENTRY_FORGOTTEN) return false;
+    const NodeId held = id_of(entry.held);
+    if (held.empty() || unexplained.contains({held, std::string(reference->counter)})) return false;
+    refuted.push_back(key);
+    return true;
+  });
+  book_.ledger = build_ledger_book(ledger, names);
   for (auto& loss : ledger_losses(*records_.ledger, names.families)) {
     book_.losses.push_back(std::move(loss));
   }
+  return refuted;
 }
 
 }  // namespace vmleak

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "bpf/book_builder.h"
 
@@ -37,7 +39,8 @@ class BookParts {
   void add_module_programs();
   void add_eventfds();
   void add_eventfd_holders();
-  void add_ledger();
+  // Returns the keys of what the rest of the book refutes.
+  std::vector<vmleak_ledger_key> add_ledger();
 
   Book finish() &&;
 
@@ -66,6 +69,8 @@ class BookParts {
   [[nodiscard]] NodeId holder_of_kvm_vfio(std::uint64_t device) const;
   [[nodiscard]] NodeId holder_of(const vmleak_ledger_key& key,
                                  const vmleak_ledger_entry& entry) const;
+  // Counters of nodes that have more references than the book has holders.
+  [[nodiscard]] std::set<std::pair<NodeId, std::string>> unexplained_counters() const;
   [[nodiscard]] bool removes_device(std::uint32_t tid) const;
   [[nodiscard]] std::vector<std::string> function_names(
       const std::vector<std::uint64_t>& stack) const;

@@ -55,7 +55,10 @@ class Walked {
       files_[hold.file.file] = &hold.file;
       if (hold.hold == VMLEAK_HOLD_PENDING_FPUT) pending_.insert(hold.file.file);
     }
-    for (const auto& fd : records.fds) files_[fd.file.file] = &fd.file;
+    for (const auto& fd : records.fds) {
+      files_[fd.file.file] = &fd.file;
+      if (fd.tgid == records.own_tgid) own_.insert(fd.file.object);
+    }
     for (const auto& kvm : records.kvms) counts_[kvm.kvm] = kvm.users_count;
     for (const auto& mm : records.mms) counts_[mm.mm] = mm.mm_users;
     for (const auto& group : records.vfio_groups) counts_[group.group] = group.drivers + 1;
@@ -120,7 +123,10 @@ class Walked {
   [[nodiscard]] Life by_eventfd(const vmleak_ledger_entry& entry) const {
     const auto found = eventfds_.find(entry.held);
     if (found == eventfds_.end()) return Life::kUnclear;
-    const bool same = static_cast<std::uint64_t>(found->second->id) == entry.generation;
+    // Numbers are given again, lowest first; what this process made just now is
+    // nothing that anybody took before.
+    const bool same = static_cast<std::uint64_t>(found->second->id) == entry.generation &&
+                      !own_.contains(entry.held);
     return same && is_plausible(found->second->kref) ? Life::kPresent : Life::kEarlier;
   }
 
@@ -128,6 +134,7 @@ class Walked {
   std::unordered_map<std::uint64_t, const vmleak_file*> files_;
   std::unordered_map<std::uint64_t, std::int64_t> counts_;
   std::unordered_map<std::uint64_t, const vmleak_eventfd_record*> eventfds_;
+  std::set<std::uint64_t> own_;      // objects of this process' files
   std::set<std::uint64_t> pending_;  // files that wait for their __fput
   bool closing_ = false;             // somebody is closing files
 };

@@ -10,7 +10,6 @@
 
 #include "attach/attach_plan.h"
 #include "audit/wording.h"
-#include "bpf/ledger_book.h"
 #include "commands/host_facts.h"
 #include "commands/kernel_facts.h"
 #include "commands/place.h"

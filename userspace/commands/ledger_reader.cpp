@@ -102,10 +102,16 @@ std::vector<Family> LedgerReader::families() const {
   return families;
 }
 
-void LedgerReader::tell(const KernelRecords& records) {
+void LedgerReader::tell(const KernelRecords& records,
+                        const std::vector<vmleak_ledger_key>& refuted) {
   if (ledger() == nullptr || !records.ledger) return;
   // What can't be swept or watched is tried again by the next walk.
   if (!records.earlier_lives.empty()) (void)ledger()->sweep(records.earlier_lives);
+  // Somebody who is closing may have been seen to hold what he does not any more.
+  const bool closing =
+      std::any_of(records.tasks.begin(), records.tasks.end(),
+                  [](const auto& record) { return record.task.closing != VMLEAK_CLOSING_NONE; });
+  if (!refuted.empty() && !closing) (void)ledger()->sweep(refuted);
   if (records.ledger->meta.files == 0) return;
   std::set<std::uint64_t> images;
   for (const auto& fd : records.fds) {

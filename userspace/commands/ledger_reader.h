@@ -31,8 +31,9 @@ class LedgerReader {
   [[nodiscard]] std::int64_t boot_to_real_ns() const { return boot_to_real_ns_; }
   // Why there is none to read although one is armed.
   [[nodiscard]] const std::optional<Loss>& loss() const { return loss_; }
-  // What a walk found out: which entries to forget, which files to watch.
-  void tell(const KernelRecords& records);
+  // What a walk found out: which entries to forget, for their objects are gone
+  // or they are refuted; which files to watch.
+  void tell(const KernelRecords& records, const std::vector<vmleak_ledger_key>& refuted);
 
  private:
   [[nodiscard]] Ledger* ledger() { return attached_ != nullptr ? attached_ : armed_ptr(); }

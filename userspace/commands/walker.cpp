@@ -84,7 +84,6 @@ class WalkServer {
     opened.entries.read_ledger = ledger_.read();
     auto records = walk_kernel(*programs_, opened.entries);
     if (!records) return failure(records.error());
-    ledger_.tell(*records);
     if (ledger_.loss()) records->losses.push_back(*ledger_.loss());
     for (auto& loss : opened.losses) records->losses.push_back(std::move(loss));
     if (auto programs = list_module_programs()) {
@@ -102,7 +101,9 @@ class WalkServer {
     };
     book_options.boot_to_real_ns = ledger_.boot_to_real_ns();
     book_options.ledger_families = ledger_families();
-    auto book = build_book(*records, book_options);
+    std::vector<vmleak_ledger_key> refuted;
+    auto book = build_book(*records, book_options, &refuted);
+    ledger_.tell(*records, refuted);
     book.time_ns = time_ns;
     return {{"book", book_to_json(book)}};
   }
