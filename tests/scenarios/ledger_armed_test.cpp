@@ -121,7 +121,7 @@ TEST_F(LedgerArmed, SecondTimeExtends) {
   run_command({"modprobe", "vhost_net"});
   const auto second = armed.again();
   const auto& added = second.at("added");
-  EXPECT_NE(std::find(added.begin(), added.end(), "ledger/vhost-mm"), added.end())
+  EXPECT_NE(std::find(added.begin(), added.end(), "ledger/vhost-files"), added.end())
       << second.dump(2);
 }
 

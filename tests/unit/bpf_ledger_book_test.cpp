@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
         TakeCase{VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN,
                  {"vfio_device_assign_container [vfio]", "vfio_group_fops_unl_ioctl [vfio]"},
                  "vfio_device_assign_container"},
-        TakeCase{VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN, {}, "vfio_df_open"}));
+        TakeCase{VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN, {}, "vfio_group_use_container"}));
 
 TEST(LedgerBook, KnowsNothingOfATakeBeforeItWasArmed) {
   const auto ledger = ledger_in(vm_with({in_state(vcpu_entry(), VMLEAK_ENTRY_PREEXISTING)}));

@@ -15,7 +15,8 @@ using nlohmann::json;
 json to_document(const ArmedFamily& family) {
   auto functions = json::object();
   for (const auto& [name, place] : family.functions) {
-    functions[name] = {{"address", place.address}, {"module", place.module}};
+    functions[name] = {
+        {"address", place.address}, {"module", place.module}, {"module_life", place.module_life}};
   }
   return {{"name", family.row.name},          {"state", family.row.state},
           {"program", family.row.program},    {"lost_without", family.row.lost_without},
@@ -33,7 +34,8 @@ ArmedFamily from_document(const json& document) {
   family.programs = document.at("programs").get<std::vector<std::string>>();
   for (const auto& [name, place] : document.at("functions").items()) {
     family.functions[name] = {place.at("address").get<std::uint64_t>(),
-                              place.at("module").get<std::string>()};
+                              place.at("module").get<std::string>(),
+                              place.at("module_life").get<std::uint64_t>()};
   }
   return family;
 }

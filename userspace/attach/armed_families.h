@@ -18,6 +18,8 @@ namespace vmleak {
 struct FunctionPlace {
   std::uint64_t address = 0;
   std::string module;  // empty: the kernel itself
+  // Inode of /sys/module/MODULE: another one for a module that was loaded anew.
+  std::uint64_t module_life = 0;
 
   bool operator==(const FunctionPlace&) const = default;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "attach/attach_plan.h"
 #include "audit/wording.h"
 #include "bpf/ledger_book.h"
 #include "commands/host_facts.h"

@@ -10,6 +10,7 @@
 #include "attach/ledger_families.h"
 #include "bpf/file_type_table.h"
 #include "host/kallsyms.h"
+#include "host/modules.h"
 
 namespace vmleak {
 namespace {
@@ -74,9 +75,10 @@ Result<LedgerKernel> read_ledger_kernel(const HostRoot& root) {
   for (const auto& name : functions) {
     const auto found = symbols->find(name);
     if (found.empty()) continue;
-    kernel.functions[name] = {{found.front().address, found.front().module},
-                              symbols->function_end(found.front().address),
-                              static_cast<unsigned>(found.size())};
+    kernel.functions[name] = {
+        {found.front().address, found.front().module, module_life(root, found.front().module)},
+        symbols->function_end(found.front().address),
+        static_cast<unsigned>(found.size())};
   }
   kernel.known_text = known_text(modules, kernel);
   for (const auto& row : file_type_table()) {

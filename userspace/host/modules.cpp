@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/modules.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 
@@ -56,6 +59,13 @@ Result<std::vector<KernelModule>> read_vm_modules(const HostRoot& root) {
   auto modules = parse_modules(*text);
   std::erase_if(modules, [](const KernelModule& module) { return !is_vm_module(module.name); });
   return modules;
+}
+
+std::uint64_t module_life(const HostRoot& root, std::string_view name) {
+  if (name.empty()) return 0;
+  struct stat status {};
+  const auto path = root.path(fmt::format("/sys/module/{}", name));
+  return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
 bool has_module(const HostRoot& root, std::string_view name) {

@@ -30,6 +30,10 @@ Result<std::vector<KernelModule>> read_vm_modules(const HostRoot& root);
 // Whether the kernel has this module, loaded or built in.
 bool has_module(const HostRoot& root, std::string_view name);
 
+// Tells a loaded module from a later one of that name: inode of its directory in
+// /sys/module.  0 for what is built in or not there.
+std::uint64_t module_life(const HostRoot& root, std::string_view name);
+
 // KVM, VFIO, vhost and what they stand on, also a vendor's part of them.
 bool is_vm_module(std::string_view name);
 
