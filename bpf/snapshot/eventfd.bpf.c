@@ -4,6 +4,43 @@
 #include "lib/list.h"
 #include "lib/xarray.h"
 
+#define EFD_FLAGS (1 | 04000 | 02000000) /* EFD_SEMAPHORE, EFD_NONBLOCK, EFD_CLOEXEC */
+#define MAX_LOOKS 16
+
+struct context_look {
+	struct eventfd_ctx *context;
+	bool is_one;
+};
+
+static long step_look(__u32 index, struct context_look *look)
+{
+	struct eventfd_ctx *context = look->context;
+	struct list_head *head, *next, *prev;
+
+	head = (void *)context + bpf_core_field_offset(struct eventfd_ctx, wqh) +
+	       bpf_core_field_offset(struct wait_queue_head, head);
+	next = BPF_CORE_READ(head, next);
+	prev = BPF_CORE_READ(head, prev);
+	look->is_one =
+	    next && prev && BPF_CORE_READ(next, prev) == head && BPF_CORE_READ(prev, next) == head;
+	return look->is_one;
+}
+
+/*
+ * Whether this memory still is a context: a ledger's may have been given back,
+ * and the first one's number is 0 as so much else is.  Its list of waiters
+ * holds together, unless one comes or goes just now.
+ */
+static __always_inline bool eventfd__is_context(struct eventfd_ctx *context)
+{
+	struct context_look look = {.context = context};
+
+	if (BPF_CORE_READ(context, flags) & ~EFD_FLAGS)
+		return false;
+	bpf_loop(MAX_LOOKS, step_look, &look, 0);
+	return look.is_one;
+}
+
 /* args->address: struct eventfd_ctx. */
 SEC("?syscall")
 int run__eventfd(struct vmleak_walk_args *args)
@@ -15,7 +52,8 @@ int run__eventfd(struct vmleak_walk_args *args)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_EVENTFD);
 	record.context = args->address;
-	record.kref = BPF_CORE_READ(context, kref.refcount.refs.counter);
+	if (eventfd__is_context(context))
+		record.kref = BPF_CORE_READ(context, kref.refcount.refs.counter);
 	record.id = BPF_CORE_READ(context, id);
 	record__send(&record);
 	return 0;
