@@ -58,9 +58,14 @@ struct file {
 	atomic_long_t f_count;
 };
 
+struct wait_queue_head {
+	struct list_head head;
+};
+
 /* An eventfd file's private_data. */
 struct eventfd_ctx {
 	struct kref kref;
+	struct wait_queue_head wqh;
 	int id;
 };
 

@@ -4,7 +4,7 @@
 #include "lib/list.h"
 #include "lib/xarray.h"
 
-/* args->address: struct eventfd_ctx. */
+/* args->address: struct eventfd_ctx, or what is there since: that has no references. */
 SEC("?syscall")
 int run__eventfd(struct vmleak_walk_args *args)
 {
@@ -15,7 +15,8 @@ int run__eventfd(struct vmleak_walk_args *args)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_EVENTFD);
 	record.context = args->address;
-	record.kref = BPF_CORE_READ(context, kref.refcount.refs.counter);
+	if (list__is_head((void *)context + bpf_core_field_offset(context->wqh.head)))
+		record.kref = BPF_CORE_READ(context, kref.refcount.refs.counter);
 	record.id = BPF_CORE_READ(context, id);
 	record__send(&record);
 	return 0;
