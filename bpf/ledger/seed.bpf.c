@@ -13,11 +13,39 @@ static const char kvm_vfio_name[] = "kvm-vfio";
 #define MAX_ITEMS 4096
 #define MAX_QUEUES 2
 
+/*
+ * Bit n: class n is wanted, its hooks were attached just now.  What is known of
+ * the others is older than this walk, or nothing would ever take it out.
+ */
+__u64 seed_classes = 0;
+
+/* Files that the iterator has shown: there can be several descriptors for one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u8);
+} seeded SEC(".maps");
+
+static __always_inline bool is_wanted(__u32 cls)
+{
+	return seed_classes >> cls & 1;
+}
+
+static __always_inline bool is_first_time(const struct file *file)
+{
+	__u64 key = (__u64)file;
+	__u8 value = 1;
+
+	return bpf_map_update_elem(&seeded, &key, &value, BPF_NOEXIST) != -EEXIST;
+}
+
 static __always_inline bool seed(const void *token, const void *second, __u32 cls, const void *held)
 {
 	struct vmleak_ledger_key key = {{(__u64)token, (__u64)second}, cls, 0};
 
-	return held && ledger__seed(&key, (__u64)held, 1);
+	return held && is_wanted(cls) && ledger__seed(&key, (__u64)held, 1);
 }
 
 /* ---- a list of things that each hold one ---- */
@@ -47,7 +75,7 @@ static long seed_ioeventfd(__u32 i, struct list_of *items)
 	struct vmleak_ledger_key key = {{0, 0}, VMLEAK_LEDGER_EVENTFD_IOEVENTFD, 0};
 	struct _ioeventfd *ioeventfd;
 
-	if (!list_walk__next(&items->walk))
+	if (!is_wanted(VMLEAK_LEDGER_EVENTFD_IOEVENTFD) || !list_walk__next(&items->walk))
 		return 1;
 	ioeventfd = (void *)items->walk.at - bpf_core_field_offset(struct _ioeventfd, list);
 	key.token[0] = (__u64)BPF_CORE_READ(ioeventfd, eventfd);
@@ -116,7 +144,7 @@ static __always_inline void seed_open(const void *holder, struct file *file, __u
 {
 	struct vmleak_ledger_key key = {{(__u64)holder, 0}, VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN, 0};
 
-	if (references && file)
+	if (references && file && is_wanted(VMLEAK_LEDGER_FILE_VFIO_DEVICE_OPEN))
 		ledger__seed(&key, (__u64)file, references);
 }
 
@@ -173,6 +201,12 @@ static __always_inline void vhost__seed(struct vhost_dev *device, __u32 type)
 	}
 }
 
+static __always_inline bool is_vhost(__u32 type)
+{
+	return type == VMLEAK_FILE_VHOST_NET || type == VMLEAK_FILE_VHOST_VSOCK ||
+	       type == VMLEAK_FILE_VHOST_SCSI;
+}
+
 SEC("?iter/task_file")
 int iter__seed(struct bpf_iter__task_file *ctx)
 {
@@ -183,12 +217,14 @@ int iter__seed(struct bpf_iter__task_file *ctx)
 	if (!ctx->task || !file)
 		return 0;
 	type = file__type(file);
-	if (type == VMLEAK_FILE_OTHER)
+	cls = file_type__class(type);
+	if (cls == VMLEAK_LEDGER_NONE && !is_vhost(type))
+		return 0;
+	if (!is_first_time(file))
 		return 0;
 	object = file__object(file, type, &via);
-	cls = file_type__class(type);
-	/* Shown once more, by another descriptor; or made since, then the hooks saw the rest. */
-	if (cls != VMLEAK_LEDGER_NONE && !seed(file, NULL, cls, (void *)object))
+	/* Made since its hooks are attached: then they saw the rest. */
+	if (cls != VMLEAK_LEDGER_NONE && is_wanted(cls) && !seed(file, NULL, cls, (void *)object))
 		return 0;
 	switch (type) {
 	case VMLEAK_FILE_KVM_VM:
@@ -205,11 +241,9 @@ int iter__seed(struct bpf_iter__task_file *ctx)
 		if (bpf_core_type_exists(struct vfio_device))
 			vfio_device__seed((struct vfio_device *)object);
 		break;
-	case VMLEAK_FILE_VHOST_NET:
-	case VMLEAK_FILE_VHOST_VSOCK:
-	case VMLEAK_FILE_VHOST_SCSI:
-		vhost__seed(BPF_CORE_READ(file, private_data), type);
-		break;
+	default:
+		if (is_vhost(type))
+			vhost__seed(BPF_CORE_READ(file, private_data), type);
 	}
 	return 0;
 }

@@ -35,18 +35,22 @@ std::string utc_now() {
 
 class LedgerOrigin : public testing::Test {
  protected:
+  // Arming takes longer than most of these scenarios.
+  static void SetUpTestSuite() {
+    if (in_lab()) armed_ = std::make_unique<Armed>();
+  }
+  static void TearDownTestSuite() { armed_.reset(); }
+
   void SetUp() override {
     REQUIRE_LAB("this machine's kernel refuses hooks");
     const auto devices = lab_devices("E1000E");
     ASSERT_EQ(devices.size(), 1U) << "start the lab with --device e1000e";
     device_ = std::make_unique<PciDevice>(devices[0], "vfio-pci");
     leak_ = std::make_unique<LeakModule>();
-    armed_ = std::make_unique<Armed>();
   }
 
   void TearDown() override {
     leak_.reset();
-    armed_.reset();
     device_.reset();
   }
 
@@ -88,8 +92,10 @@ class LedgerOrigin : public testing::Test {
 
   std::unique_ptr<PciDevice> device_;
   std::unique_ptr<LeakModule> leak_;
-  std::unique_ptr<Armed> armed_;
+  static std::unique_ptr<Armed> armed_;
 };
+
+std::unique_ptr<Armed> LedgerOrigin::armed_;
 
 TEST_F(LedgerOrigin, NothingLeaked) {
   const auto vmm = cast_passthrough_vmm(*device_);
@@ -232,7 +238,7 @@ TEST_F(LedgerOrigin, AddressThatComesBack) {
 
 // Whoever held something when it was armed is no suspect.
 TEST_F(LedgerOrigin, Preexisting) {
-  armed_->disarm();
+  armed_.reset();
   const auto vmm = cast_passthrough_vmm(*device_);
   armed_ = std::make_unique<Armed>();
   const auto status = armed_->status();

@@ -14,11 +14,13 @@ using ::testing::IsEmpty;
 std::vector<ArmedFamily> armed() {
   return {{{"ledger/irqfd", FamilyState::kAttached, "kprobe, kretprobe", "lost", {"eventfd/irqfd"}},
            {"kprobe__kvm_irqfd", "kretprobe__kvm_irqfd", "kprobe__irqfd_shutdown"},
-           {{"kvm_irqfd", {0x1000, "kvm"}}, {"irqfd_shutdown", {0x2000, "kvm"}}}},
+           {{"kvm_irqfd", {0x1000, "kvm"}}, {"irqfd_shutdown", {0x2000, "kvm"}}},
+           {0x100, 0x200}},
           {{"ledger/removal", FamilyState::kAttached, "fentry", "lost too"},
            {"fentry__vfio_unregister_group_dev"},
-           {{"vfio_unregister_group_dev", {0x3000, "vfio"}}}},
-          {{"ledger/files", FamilyState::kOff, "", "files"}, {}, {}}};
+           {{"vfio_unregister_group_dev", {0x3000, "vfio"}}},
+           {}},
+          {{"ledger/files", FamilyState::kOff, "", "files"}, {}, {}, {}}};
 }
 
 FunctionPlaces places() {
@@ -37,6 +39,7 @@ TEST(ArmedFamilies, AreReadBackAsTheyWereWritten) {
   EXPECT_THAT((*read)[0].row.classes, ElementsAre("eventfd/irqfd"));
   EXPECT_EQ((*read)[0].programs, armed()[0].programs);
   EXPECT_EQ((*read)[0].functions, armed()[0].functions);
+  EXPECT_THAT((*read)[0].told, ElementsAre(0x100, 0x200));
   EXPECT_EQ((*read)[2].row.state, FamilyState::kOff);
 }
 

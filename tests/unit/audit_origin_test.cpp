@@ -237,6 +237,7 @@ TEST(Origin, OfAModulesReferenceIsTheFileThatNobodySees) {
   host.record_all(4711);
   host.unexplained("module:vfio", "refcount", 1);
   host.record("vfio-container/file", "", "", 4000);
+  host.record("kvm/vcpu-file", "", "", 4001);  // keeps another module
   const auto finding = only_finding(host);
   EXPECT_EQ(finding.rule, "module-references");
   const auto origin = only_origin(finding);

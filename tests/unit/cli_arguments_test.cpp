@@ -154,7 +154,8 @@ TEST(Arguments, NothingAtAllIsWrongUsageAndShowsTheHelp) {
 TEST(Arguments, HelpOfEachCommandStatesItsExitCodes) {
   for (const auto& arguments :
        {Strings{"--help"}, Strings{"help"}, Strings{"audit", "--help"}, Strings{"help", "explain"},
-        Strings{"doctor", "-h"}, Strings{"snapshot", "--help"}}) {
+        Strings{"doctor", "-h"}, Strings{"snapshot", "--help"}, Strings{"arm", "--help"},
+        Strings{"disarm", "--help"}}) {
     EXPECT_THAT(information(arguments), HasSubstr("Exit codes: 0 "));
   }
   EXPECT_THAT(information({"audit", "--help"}), HasSubstr("UNACCOUNTED"));

@@ -210,8 +210,9 @@ TEST_F(RunTest, WhatCannotBeDoneIsOneWithTheReason) {
 TEST_F(RunTest, AFullDiskIsOne) {
   answer(clean_host());
   host_.write_result = Error{"write standard output: No space left on device"};
-  for (const auto& arguments : {Strings{"audit"}, Strings{"4711"}, Strings{"snapshot"},
-                                Strings{"doctor"}, Strings{"--help"}, Strings{"--version"}}) {
+  for (const auto& arguments :
+       {Strings{"audit"}, Strings{"4711"}, Strings{"snapshot"}, Strings{"doctor"},
+        Strings{"disarm"}, Strings{"--help"}, Strings{"--version"}}) {
     EXPECT_EQ(run(arguments), 1) << arguments[0];
     EXPECT_THAT(host_.told.back(), HasSubstr("No space left"));
   }

@@ -24,8 +24,8 @@ TEST(DoctorText, SaysWhatWorksAndWhatIsLost) {
       doctor_text(coverage(), {"host-a", "6.1.0-28-amd64", ""}, {"0.1.0", "", ""}, {});
   EXPECT_THAT(text, HasSubstr("vmleak 0.1.0 on host-a, kernel 6.1.0-28-amd64\n"));
   EXPECT_THAT(text, HasSubstr("  Tier       snapshot: "));
-  EXPECT_THAT(text, HasSubstr("  attached   files                iter/task_file\n"));
-  EXPECT_THAT(text, HasSubstr("  missing    vm_list              -\n"
+  EXPECT_THAT(text, HasSubstr("  attached   files                   iter/task_file\n"));
+  EXPECT_THAT(text, HasSubstr("  missing    vm_list                 -\n"
                               "             lost: VMs without any file or debugfs entry\n"));
   EXPECT_THAT(text, HasSubstr("Not available: 1 of 2.\n"));
 }

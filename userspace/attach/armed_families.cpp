@@ -18,10 +18,10 @@ json to_document(const ArmedFamily& family) {
     functions[name] = {
         {"address", place.address}, {"module", place.module}, {"module_life", place.module_life}};
   }
-  return {{"name", family.row.name},          {"state", family.row.state},
-          {"program", family.row.program},    {"lost_without", family.row.lost_without},
-          {"classes", family.row.classes},    {"programs", family.programs},
-          {"functions", std::move(functions)}};
+  return {{"name", family.row.name},       {"state", family.row.state},
+          {"program", family.row.program}, {"lost_without", family.row.lost_without},
+          {"classes", family.row.classes}, {"programs", family.programs},
+          {"told", family.told},           {"functions", std::move(functions)}};
 }
 
 ArmedFamily from_document(const json& document) {
@@ -32,6 +32,7 @@ ArmedFamily from_document(const json& document) {
   family.row.lost_without = document.at("lost_without").get<std::string>();
   family.row.classes = document.at("classes").get<std::vector<std::string>>();
   family.programs = document.at("programs").get<std::vector<std::string>>();
+  family.told = document.at("told").get<std::vector<std::uint64_t>>();
   for (const auto& [name, place] : document.at("functions").items()) {
     family.functions[name] = {place.at("address").get<std::uint64_t>(),
                               place.at("module").get<std::string>(),

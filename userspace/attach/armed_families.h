@@ -30,6 +30,7 @@ struct ArmedFamily {
   Family row;
   std::vector<std::string> programs;  // attached for it, some together with other families
   FunctionPlaces functions;           // that these are attached to, when they were attached
+  std::vector<std::uint64_t> told;    // addresses that they were loaded with, if they need any
 };
 
 // As it is kept beside the ledger's maps.

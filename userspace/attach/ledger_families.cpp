@@ -140,7 +140,7 @@ constexpr std::array kFamilies = std::to_array<LedgerFamily>({
      "eventfds that an irqfd forgets are not found"},
     {"ledger/ioeventfd", "ioeventfd_destructor", kIoeventfd, kClass<"eventfd/ioeventfd">,
      "eventfds that an ioeventfd forgets are not found"},
-    {"ledger/outside", "kvm_get_kvm", kOutside, kNoClass,
+    {kOutsideFamily, "kvm_get_kvm", kOutside, kNoClass,
      "which module outside of KVM and VFIO took a reference on a VM is not recorded"},
     {"ledger/removal", "vfio_unregister_group_dev", kRemoval, kNoClass,
      "who waits for a device to be given back, and since when, is not recorded"},

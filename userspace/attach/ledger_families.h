@@ -33,6 +33,8 @@ struct LedgerFamily {
   std::string_view lost_without;
 };
 
+// Gets and puts without a token.
+inline constexpr std::string_view kOutsideFamily = "ledger/outside";
 // Families that are attached only when somebody asks for them.
 inline constexpr std::string_view kFilesFamily = "ledger/files";
 inline constexpr std::string_view kDmaFamily = "ledger/dma";

@@ -289,7 +289,7 @@ std::vector<Origin> origins_of_module(const AuditContext& context, NodeIndex mod
   if (sample.ledger.book() == nullptr) return out;
   const auto name = local_id(sample.graph.node(module).id);
   for (const auto& entry : sample.ledger.book()->entries) {
-    if (!entry.held.empty() || !entry.holder.empty() || !keeps_module(name, entry.cls)) continue;
+    if (!entry.holder.empty() || !keeps_module(name, entry.cls)) continue;
     add_origin(out, origin_of(context, entry, references));
   }
   return out;

@@ -12,8 +12,8 @@ namespace vmleak {
 // or, where all are seen, those by which the holders keep its objects.
 std::vector<Origin> origins_of(const AuditContext& context, const Cause& cause);
 
-// References to this module's objects that are out and of which neither the
-// object nor the holder is seen: at most `references` of them are to be explained.
+// References by files of this module that are out and of which the file is not
+// seen: `references` are to be explained.
 std::vector<Origin> origins_of_module(const AuditContext& context, NodeIndex module,
                                       std::int64_t references);
 

@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "bpf/handles.h"
+#include "bpf/ledger_arming.h"
+#include "bpf/ledger_classes.h"
 #include "bpf/ledger_parts.h"
 #include "bpf/ledger_pins.h"
 #include "bpf/ledger_programs.h"
@@ -45,8 +47,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::string_view kSeedFamily = "ledger/seed";
-
 std::uint64_t boot_time_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
@@ -54,57 +54,62 @@ std::uint64_t boot_time_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-FunctionPlaces places(const LedgerKernel& kernel) {
-  FunctionPlaces places;
-  for (const auto& [name, function] : kernel.functions) places[name] = function.place;
-  return places;
-}
-
-std::vector<ArmedFamily> armed_families(const AttachPlan& plan, const LedgerKernel& kernel) {
-  std::vector<ArmedFamily> families;
-  for (const auto& row : plan.rows) {
-    ArmedFamily armed{row, {}, {}};
-    const auto planned =
-        std::find_if(plan.attach.begin(), plan.attach.end(),
-                     [&](const PlannedFamily& it) { return it.family->name == row.name; });
-    if (planned != plan.attach.end()) {
-      for (const auto program : planned->programs) {
-        armed.programs.emplace_back(program);
-        const auto function = program_target(program).function;
-        const auto found = kernel.functions.find(function);
-        if (found != kernel.functions.end()) {
-          armed.functions[found->first] = found->second.place;
-        }
-      }
+// Entries of classes whose hooks were gone for a while: the module can't have
+// been unloaded with a reference out.
+Status forget_classes(const LedgerParts& parts, const std::vector<std::string>& classes) {
+  if (classes.empty()) return {};
+  const auto records = read_records(parts);
+  if (!records) return records.error();
+  std::vector<vmleak_ledger_key> keys;
+  for (const auto& [key, entry] : records->entries) {
+    const auto* cls = find_ledger_class(key.cls);
+    if (cls != nullptr && std::find(classes.begin(), classes.end(), cls->name) != classes.end()) {
+      keys.push_back(key);
     }
-    families.push_back(std::move(armed));
   }
-  return families;
+  return forget_entries(parts.maps, keys);
 }
 
-// What was out when it was armed is known, or why not.
-ArmedFamily seed_family(const LedgerPrograms& programs, const AttachSupport& support) {
-  const auto refused = support.refused_programs.find(kSeedProgram);
-  const auto seeded =
-      refused == support.refused_programs.end() ? programs.seed() : Status(Error{refused->second});
-  const std::string lost = "references that were out already when the ledger was armed look new";
-  return {{std::string(kSeedFamily), seeded ? FamilyState::kAttached : FamilyState::kMissing,
-           seeded ? "iter/task_file" : "",
-           seeded ? lost : fmt::format("{} ({})", lost, seeded.error().message)},
-          {},
-          {}};
-}
-
-// With no module loaded yet there is nothing to attach to, and more to come;
-// with nothing but refusals there is not.
-Status check_plan(const AttachPlan& plan) {
-  const auto missing = std::find_if(plan.rows.begin(), plan.rows.end(), [](const Family& row) {
-    return row.state == FamilyState::kMissing;
+bool has_family(const std::vector<ArmedFamily>& families, std::string_view name,
+                FamilyState state) {
+  return std::any_of(families.begin(), families.end(), [&](const ArmedFamily& family) {
+    return family.row.name == name && family.row.state == state;
   });
-  if (!plan.attach.empty() || missing == plan.rows.end()) return {};
-  return Error{fmt::format("attach the ledger: this kernel takes none of its hooks, e.g. {}: {}",
-                           missing->name, missing->lost_without),
-               ENOTSUP};
+}
+
+// Links of families that are not kept, or that a killed vmleak did not get to
+// store.
+Status drop_links(LedgerParts& parts, const AttachSupport& support, const PinLock& lock) {
+  std::vector<std::string> dead;
+  for (const auto& link : parts.links) {
+    if (!support.running.contains(link.program)) dead.push_back(link.program);
+  }
+  if (auto unpinned = unpin_links(dead, lock); !unpinned) return unpinned;
+  std::erase_if(parts.links,
+                [&](const LedgerLink& link) { return !support.running.contains(link.program); });
+  return {};
+}
+
+// Detaches the families that are not kept.  What is stored says so before
+// anything else can fail.
+Status let_go(LedgerParts& parts, const AttachSupport& support,
+              const std::vector<ArmedFamily>& kept, const PinLock& lock) {
+  std::vector<std::string> stale;  // classes
+  for (auto& family : parts.families) {
+    const auto state = family.row.state;
+    const bool hooked = state == FamilyState::kAttached || state == FamilyState::kStale;
+    if (!hooked || family.programs.empty() ||
+        has_family(kept, family.row.name, FamilyState::kAttached)) {
+      continue;
+    }
+    if (state == FamilyState::kStale) {
+      stale.insert(stale.end(), family.row.classes.begin(), family.row.classes.end());
+    }
+    family.row.state = FamilyState::kMissing;
+  }
+  if (auto stored = store_families(parts); !stored) return stored;
+  if (auto gone = drop_links(parts, support, lock); !gone) return gone;
+  return forget_classes(parts, stale);
 }
 
 void describe(vmleak_ledger_meta& meta, const LedgerOptions& options) {
@@ -142,7 +147,7 @@ Result<Ledger> Ledger::attach(const LedgerOptions& options, const LedgerKernel& 
   parts.links = *std::move(links);
   // With what could not be attached; the same programs otherwise.
   parts.families = armed_families(plan_attach(ledger_families(), support), kernel);
-  parts.families.push_back(seed_family(*programs, support));
+  parts.families.push_back(seed_families(*programs, support, parts.families));
   return Ledger(std::make_unique<State>(std::move(parts), *std::move(meta)));
 }
 
@@ -175,39 +180,39 @@ Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
   const auto lock = PinLock::take();
   if (!lock) return lock.error();
   auto& parts = state_->parts;
+  const auto kept = families_to_keep(parts.families, kernel);
   auto support = find_support(options, kernel);
-  support.running = running_programs(parts.families);
-
-  // Links of families that are stale, or that a killed vmleak did not get to.
-  std::vector<std::string> dead;
-  for (const auto& link : parts.links) {
-    if (!support.running.contains(link.program)) dead.push_back(link.program);
+  support.running = running_programs(kept);
+  if (plan_attach(ledger_families(), support).programs.empty()) {
+    const auto gone = drop_links(parts, support, *lock);
+    return gone ? Result(std::vector<std::string>()) : gone.error();
   }
-  if (auto unpinned = unpin_links(dead, *lock); !unpinned) return unpinned.error();
-  std::erase_if(parts.links,
-                [&](const LedgerLink& link) { return !support.running.contains(link.program); });
-
-  if (plan_attach(ledger_families(), support).programs.empty()) return std::vector<std::string>();
   auto programs = LedgerPrograms::load(options, kernel, support, &parts.maps);
   if (!programs) return programs.error();
+  const auto before = parts.families;
+  if (auto gone = let_go(parts, support, kept, *lock); !gone) return gone.error();
   auto links = programs->attach(support, deadline);
   if (!links) return links.error();
 
   std::vector<std::string> added;
+  std::vector<ArmedFamily> fresh;
   auto families = armed_families(plan_attach(ledger_families(), support), kernel);
   for (auto& family : families) {
-    const auto known =
-        std::find_if(parts.families.begin(), parts.families.end(),
-                     [&](const ArmedFamily& it) { return it.row.name == family.row.name; });
-    if (known != parts.families.end() && known->row.state == FamilyState::kAttached) {
+    const auto known = std::find_if(kept.begin(), kept.end(), [&](const ArmedFamily& it) {
+      return it.row.name == family.row.name;
+    });
+    if (known != kept.end()) {
       family = *known;
     } else if (family.row.state == FamilyState::kAttached) {
-      added.push_back(family.row.name);
+      fresh.push_back(family);
+      if (!has_family(before, family.row.name, FamilyState::kAttached)) {
+        added.push_back(family.row.name);
+      }
     }
   }
-  if (!added.empty()) families.push_back(seed_family(*programs, support));
-  if (added.empty()) families.push_back(parts.families.back());
+  families.push_back(seed_families(*programs, support, fresh));
   parts.families = std::move(families);
+  if (has_family(parts.families, kFilesFamily, FamilyState::kAttached)) state_->meta->files = 1;
   if (auto pinned = pin_links(*links, *lock); !pinned) return pinned.error();
   std::move(links->begin(), links->end(), std::back_inserter(parts.links));
   state_->refresh_rows();
@@ -230,13 +235,7 @@ Result<LedgerRecords> Ledger::read() const {
 }
 
 Status Ledger::sweep(const std::vector<vmleak_ledger_key>& keys) {
-  const int fd = state_->parts.maps["ledger"].get();
-  for (const auto& key : keys) {
-    if (bpf_map_delete_elem(fd, &key) != 0 && errno != ENOENT) {
-      return system_error("forget an entry of the ledger", errno);
-    }
-  }
-  return {};
+  return forget_entries(state_->parts.maps, keys);
 }
 
 Status Ledger::watch_inode(std::uint64_t inode) {

@@ -75,9 +75,6 @@ std::vector<Loss> ledger_losses(const LedgerRecords& records,
     add(fmt::format("the ledger's hooks were skipped {} times", records.skipped), records.skipped,
         kHeldKinds);
   }
-  if (!records.counts_skipped) {
-    add("this kernel does not count the calls that the ledger's kprobes miss", 1, kHeldKinds);
-  }
   for (const auto& family : records.families) {
     if (family.state != FamilyState::kStale) continue;
     add(fmt::format("{} is stale since its module was loaded anew: \"vmleak arm --replace\" arms "

@@ -135,6 +135,17 @@ Result<LedgerRecords> read_records(const LedgerParts& parts) {
   return records;
 }
 
+Status forget_entries(const LedgerMaps& maps, const std::vector<vmleak_ledger_key>& keys) {
+  const auto fd = find_map(maps, "ledger");
+  if (!fd) return fd.error();
+  for (const auto& key : keys) {
+    if (bpf_map_delete_elem(*fd, &key) != 0 && errno != ENOENT) {
+      return system_error("forget an entry of the ledger", errno);
+    }
+  }
+  return {};
+}
+
 std::uint64_t memory_bound(const LedgerMaps& maps) {
   // struct htab_elem and struct bucket, on x86-64.
   constexpr std::uint64_t kElement = 48;

@@ -59,6 +59,9 @@ class SharedMeta {
 // Reads every map; families are not part of it.
 Result<LedgerRecords> read_records(const LedgerParts& parts);
 
+// Takes entries out of map ledger; those that are gone already are no error.
+Status forget_entries(const LedgerMaps& maps, const std::vector<vmleak_ledger_key>& keys);
+
 // Kernel memory that the maps may need when they are full.
 std::uint64_t memory_bound(const LedgerMaps& maps);
 

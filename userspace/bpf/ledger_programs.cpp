@@ -13,6 +13,7 @@
 
 #include "bpf/handles.h"
 #include "bpf/kernel_program.h"
+#include "bpf/ledger_classes.h"
 #include "bpf/libbpf_log.h"
 #include "ledger.skel.h"
 
@@ -140,7 +141,8 @@ Result<LedgerMaps> LedgerPrograms::maps() const {
   LedgerMaps maps;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, state_->skeleton->obj) {
-    if (bpf_map__is_internal(map)) continue;  // constants, which nobody else needs
+    // Nobody else needs the constants and what the iterator notes.
+    if (bpf_map__is_internal(map) || map == state_->skeleton->maps.seeded) continue;
     FileDescriptor own(::fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0));
     if (!own) return system_error("keep the ledger's maps", errno);
     maps[bpf_map__name(map)] = std::move(own);
@@ -170,7 +172,12 @@ Result<std::vector<LedgerLink>> LedgerPrograms::attach(AttachSupport& support,
   return links;
 }
 
-Status LedgerPrograms::seed() const {
+Status LedgerPrograms::seed(const std::vector<std::string>& classes) const {
+  for (const auto& row : ledger_classes()) {
+    if (std::find(classes.begin(), classes.end(), row.name) != classes.end()) {
+      state_->skeleton->bss->seed_classes |= std::uint64_t{1} << row.cls;
+    }
+  }
   const auto what = std::string("enter the references that exist already");
   const Link link(bpf_program__attach_iter(state_->skeleton->progs.iter__seed, nullptr));
   if (!link) return system_error(what, errno);

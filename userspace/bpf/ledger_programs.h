@@ -38,8 +38,9 @@ class LedgerPrograms {
   Result<std::vector<LedgerLink>> attach(AttachSupport& support,
                                          std::chrono::steady_clock::time_point deadline) const;
 
-  // Enters what exists already.  Error when the iterator can't be used.
-  [[nodiscard]] Status seed() const;
+  // Enters what exists already of these classes (once for each time they are
+  // attached).  Error when the iterator can't be used.
+  [[nodiscard]] Status seed(const std::vector<std::string>& classes) const;
 
  private:
   struct State;

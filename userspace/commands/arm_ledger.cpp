@@ -165,6 +165,10 @@ Result<std::optional<LedgerStatus>> ledger_status() {
   status.kept_modules = (*ledger)->kept_modules();
   status.losses = ledger_losses(*records, ledger_families());
   status.warnings = warnings_of(root);
+  // The tier says so of every audit: nothing that one could lose.
+  if (!records->counts_skipped) {
+    status.warnings.emplace_back("this kernel does not count the calls that kprobes miss");
+  }
   return std::optional(std::move(status));
 }
 

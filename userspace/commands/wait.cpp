@@ -63,7 +63,10 @@ Result<Look> look(const AuditCommand& command, const Environment& environment) {
   Look result;
   result.judged = std::move(*judged);
   const auto& book = result.judged.snapshot.samples.back();
-  result.complete = book.losses.empty() && result.judged.report.coverage.tier != Tier::kProc;
+  // What the ledger lost hides nobody who holds it.
+  const bool all_walked = std::all_of(book.losses.begin(), book.losses.end(),
+                                      [](const Loss& loss) { return loss.in_ledger; });
+  result.complete = all_walked && result.judged.report.coverage.tier != Tier::kProc;
   // A target that nothing is called any more is one that went away.
   if (const auto nodes = find_target(result.judged, command.target)) {
     result.known = true;

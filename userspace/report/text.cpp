@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kLabelWidth = 11;
 constexpr int kVerdictWidth = 8;
-constexpr int kNameWidth = 20;
+constexpr int kNameWidth = 23;
 constexpr int kMinimumText = 20;
 
 constexpr std::array<std::pair<Verdict, std::string_view>, 6> kColours{{
