@@ -66,6 +66,7 @@ struct wait_queue_head {
 struct eventfd_ctx {
 	struct kref kref;
 	struct wait_queue_head wqh;
+	unsigned int flags;
 	int id;
 };
 

@@ -4,7 +4,37 @@
 #include "lib/list.h"
 #include "lib/xarray.h"
 
-/* args->address: struct eventfd_ctx, or what is there since: that has no references. */
+#define EFD_FLAGS (1 | 04000 | 02000000) /* EFD_SEMAPHORE, EFD_NONBLOCK, EFD_CLOEXEC */
+#define MAX_LOOKS 16
+
+struct context_look {
+	struct eventfd_ctx *context;
+	bool is_one;
+};
+
+static long step_look(__u32 index, struct context_look *look)
+{
+	look->is_one =
+	    list__is_head((void *)look->context + bpf_core_field_offset(look->context->wqh.head));
+	return look->is_one;
+}
+
+/*
+ * Whether this memory still is a context: a ledger's may have been given back,
+ * and the first one's number is 0 as so much else is.  Its list of waiters
+ * holds together, unless one comes or goes just now.
+ */
+static __always_inline bool eventfd__is_context(struct eventfd_ctx *context)
+{
+	struct context_look look = {.context = context};
+
+	if (BPF_CORE_READ(context, flags) & ~EFD_FLAGS)
+		return false;
+	bpf_loop(MAX_LOOKS, step_look, &look, 0);
+	return look.is_one;
+}
+
+/* args->address: struct eventfd_ctx. */
 SEC("?syscall")
 int run__eventfd(struct vmleak_walk_args *args)
 {
@@ -15,7 +45,7 @@ int run__eventfd(struct vmleak_walk_args *args)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_EVENTFD);
 	record.context = args->address;
-	if (list__is_head((void *)context + bpf_core_field_offset(context->wqh.head)))
+	if (eventfd__is_context(context))
 		record.kref = BPF_CORE_READ(context, kref.refcount.refs.counter);
 	record.id = BPF_CORE_READ(context, id);
 	record__send(&record);

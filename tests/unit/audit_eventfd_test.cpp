@@ -138,6 +138,16 @@ TEST(Eventfd, ReferencesOfOthersDoNotCount) {
   EXPECT_EQ(it.report().verdict, Verdict::kClean);
 }
 
+TEST(Eventfd, WithMoreReferencesThanItsBooksExplainIsNotSure) {
+  Interrupt it;
+  it.forget();
+  it.host.unexplained(it.eventfd, "kref", 2);
+  it.host.dies(4711);
+  const auto finding = only_finding(it.report());
+  EXPECT_EQ(finding.verdict, Verdict::kInconclusive);
+  EXPECT_THAT(evidence(finding, "ledger"), HasSubstr("1 more reference to it"));
+}
+
 TEST(Eventfd, IsNotDecidedByKprobes) {
   Interrupt it;
   it.forget();

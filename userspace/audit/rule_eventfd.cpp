@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 3> kClasses{kTrigger, "eventfd/irqfd", "e
 
 struct Outlived {
   std::int64_t references = 0;
+  std::int64_t others = 0;                  // that nothing explains, not even these
   std::vector<const LedgerEntry*> entries;  // that may be these references
 };
 
@@ -75,11 +76,12 @@ Outlived outlived(const Sample& sample, NodeIndex eventfd) {
     excess -= std::max(count.rightful, count.seen - count.outlived);
   }
   out.references = std::max<std::int64_t>(0, std::min(excess, suspects));
+  out.others = std::max<std::int64_t>(0, excess - suspects);
   return out;
 }
 
 // Here the ledger decides, so it must have missed nothing.
-void doubt(const AuditContext& context, Judgement& judgement) {
+void doubt(const AuditContext& context, const Outlived& now, Judgement& judgement) {
   if (judgement.verdict != Verdict::kLeaked) return;
   const auto say = [&](std::string why) {
     judgement.verdict = Verdict::kInconclusive;
@@ -87,6 +89,10 @@ void doubt(const AuditContext& context, Judgement& judgement) {
   };
   if (context.snapshot.coverage.tier == Tier::kKprobe) {
     say("its hooks are kprobes, which can't count what they miss");
+  }
+  // Then those that seem to be left may be others of that kind as well.
+  if (now.others > 0) {
+    say(fmt::format("{} to it that nothing explains", count_text(now.others, "more reference")));
   }
   for (const auto cls : kClasses) {
     if (context.now().ledger.is_complete(cls)) continue;
@@ -125,7 +131,7 @@ Finding make_finding(const AuditContext& context, NodeIndex eventfd, const Outli
                                      return there != kNoNode &&
                                             outlived(then, there).references == now.references;
                                    }});
-  doubt(context, judgement);
+  doubt(context, now, judgement);
   const auto& first = *now.entries.front();
   Finding out;
   out.verdict = judgement.verdict;

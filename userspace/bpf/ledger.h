@@ -39,7 +39,7 @@ struct LedgerOptions {
   std::vector<std::string> without;  // "fentry", "kprobe", or families by name
   bool files = false;                // file closes too
   bool dma = false;                  // DMA totals too
-  std::chrono::milliseconds deadline{std::chrono::seconds(30)};  // to attach everything
+  std::chrono::milliseconds deadline{std::chrono::seconds(120)};  // to attach everything
 };
 
 // The programs of bpf/ledger, attached, with their maps: armed (pinned, without

@@ -29,8 +29,8 @@ using Action = ArmOutcome::Action;
 constexpr std::string_view kNohzFull = "/sys/devices/system/cpu/nohz_full";
 
 // Attaching has its own deadline; loading, entering what exists and pinning come on top.
-constexpr seconds kArmPatience{120};
-constexpr seconds kDisarmPatience{90};
+constexpr seconds kArmPatience{180};
+constexpr seconds kDisarmPatience{120};
 
 json failure(const Error& error) { return {{"error", error.message}, {"code", error.code}}; }
 
