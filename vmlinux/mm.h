@@ -6,6 +6,7 @@ struct mm_struct {
 	atomic_t mm_users;
 	unsigned long total_vm;	   /* pages */
 	struct task_struct *owner; /* CONFIG_MEMCG */
+	struct list_head mmlist;
 };
 
 struct vm_area_struct {

@@ -6,6 +6,15 @@
 #include "checksum.h"
 #include <bpf/bpf_core_read.h>
 
+/* Memory of something else hardly ever points back at itself like this. */
+static __always_inline bool list__is_head(struct list_head *head)
+{
+	struct list_head *next = BPF_CORE_READ(head, next), *prev = BPF_CORE_READ(head, prev);
+
+	return next && prev && BPF_CORE_READ(next, prev) == head &&
+	       BPF_CORE_READ(prev, next) == head;
+}
+
 struct list_walk {
 	struct list_head *head;
 	struct list_head *at;

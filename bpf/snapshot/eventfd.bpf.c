@@ -14,15 +14,8 @@ struct context_look {
 
 static long step_look(__u32 index, struct context_look *look)
 {
-	struct eventfd_ctx *context = look->context;
-	struct list_head *head, *next, *prev;
-
-	head = (void *)context + bpf_core_field_offset(struct eventfd_ctx, wqh) +
-	       bpf_core_field_offset(struct wait_queue_head, head);
-	next = BPF_CORE_READ(head, next);
-	prev = BPF_CORE_READ(head, prev);
 	look->is_one =
-	    next && prev && BPF_CORE_READ(next, prev) == head && BPF_CORE_READ(prev, next) == head;
+	    list__is_head((void *)look->context + bpf_core_field_offset(look->context->wqh.head));
 	return look->is_one;
 }
 

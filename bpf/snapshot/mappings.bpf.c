@@ -5,6 +5,7 @@
  * lock, which a stuck process may hold.
  */
 #include "lib/file.h"
+#include "lib/list.h"
 #include "lib/rbtree.h"
 
 #define MAX_MAPPINGS 131072
@@ -68,6 +69,7 @@ int run__mappings(struct vmleak_walk_args *args)
 	return 0;
 }
 
+/* args->extra: 1 when it may be gone, then what is there has no users. */
 SEC("?syscall")
 int run__mm(struct vmleak_walk_args *args)
 {
@@ -79,7 +81,8 @@ int run__mm(struct vmleak_walk_args *args)
 		return 0;
 	record__init(&record, VMLEAK_RECORD_MM);
 	record.mm = (__u64)mm;
-	record.mm_users = BPF_CORE_READ(mm, mm_users.counter);
+	if (!args->extra || list__is_head((void *)mm + bpf_core_field_offset(mm->mmlist)))
+		record.mm_users = BPF_CORE_READ(mm, mm_users.counter);
 	record.total_pages = BPF_CORE_READ(mm, total_vm);
 	if (bpf_core_field_exists(mm->owner))
 		owner = BPF_CORE_READ(mm, owner);

@@ -136,7 +136,10 @@ static long count_group(__u32 index, struct list_walk *walk)
 	return !list_walk__next(walk);
 }
 
-/* A container: its count, its groups.  args->address: struct vfio_container. */
+/*
+ * A container: its count, its groups.  args->address: struct vfio_container;
+ * args->extra: 1 when it may be gone, then what is there has no references.
+ */
 SEC("?syscall")
 int run__vfio_container(struct vmleak_walk_args *args)
 {
@@ -149,8 +152,9 @@ int run__vfio_container(struct vmleak_walk_args *args)
 	record__init(&record, VMLEAK_RECORD_VFIO_CONTAINER);
 	record.container = (__u64)container;
 	record.iommu_data = (__u64)BPF_CORE_READ(container, iommu_data);
-	record.kref = BPF_CORE_READ(container, kref.refcount.refs.counter);
 	groups.head = (void *)container + bpf_core_field_offset(struct vfio_container, group_list);
+	if (!args->extra || list__is_head(groups.head))
+		record.kref = BPF_CORE_READ(container, kref.refcount.refs.counter);
 	groups.at = groups.head;
 	bpf_loop(MAX_GROUPS, count_group, &groups, 0);
 	record.groups = groups.visited;

@@ -225,6 +225,7 @@ TEST(LedgerBook, WhatKeepsAnEventfdIsCounted) {
   auto doorbell = ledger_row(VMLEAK_LEDGER_EVENTFD_IOEVENTFD, kContext, kContext);
   auto records = vm_with({trigger_entry(), irqfd, doorbell});
   add_device(records);
+  records.vfio_devices[0].open_count = 1;
   add_eventfd(records, 5);
   records.fds.push_back(fd_record(kQemu, 30, file_of(kEventFile, VMLEAK_FILE_EVENTFD, kContext)));
   records.fds.push_back(fd_record(kQemu, 20, file_of(kVhostFile, VMLEAK_FILE_VHOST_NET, 1)));
@@ -265,6 +266,24 @@ TEST(LedgerBook, AForgottenTriggerIsNoHolder) {
   EXPECT_EQ(entry.held, "eventfd:57");
   EXPECT_EQ(entry.holder, "vfio_device:0000:8a:00.0");
   EXPECT_EQ(entry.holder_text, "VFIO trigger 2/3");
+}
+
+// Later kernels' devices still point to it then.
+TEST(LedgerBook, ATriggerInAClosedDeviceIsNoHolder) {
+  auto records = vm_with({in_state(trigger_entry(), VMLEAK_ENTRY_FORGOTTEN)});
+  add_device(records);
+  add_eventfd(records, 1);
+  records.eventfd_holds = {{{}, kContext, kDevice, VMLEAK_EVENTFD_VFIO_TRIGGER, 0}};
+  std::vector<vmleak_ledger_key> refuted;
+  const auto closed = build_book(records, ledger_options(), &refuted);
+  EXPECT_THAT(classes_on(closed, "eventfd:57"), IsEmpty());
+  EXPECT_THAT(unbalanced(closed), Contains(HasSubstr("eventfd:57 kref 1")));
+  EXPECT_THAT(ledger_in(closed).entries, SizeIs(1));
+  EXPECT_THAT(refuted, IsEmpty());
+
+  records.vfio_devices[0].open_count = 1;
+  const auto open = build_book(records, ledger_options(), &refuted);
+  EXPECT_THAT(classes_on(open, "eventfd:57"), ElementsAre("eventfd/vfio-trigger"));
 }
 
 // A counter that goes down after a grace period looks forgotten to a hook.

@@ -87,8 +87,19 @@ NodeId BookParts::holder_of(const vmleak_ledger_key& key, const vmleak_ledger_en
   return {};
 }
 
+// A trigger that stays in a device which nobody has open any more is what a
+// close forgot, and no holder.
+bool BookParts::is_left_trigger(const vmleak_eventfd_hold_record& hold) const {
+  return hold.hold == VMLEAK_EVENTFD_VFIO_TRIGGER &&
+         std::any_of(records_.vfio_devices.begin(), records_.vfio_devices.end(),
+                     [&hold](const auto& device) {
+                       return device.device == hold.holder && device.open_count == 0;
+                     });
+}
+
 void BookParts::add_eventfd_holders() {
   for (const auto& hold : records_.eventfd_holds) {
+    if (is_left_trigger(hold)) continue;
     const auto* row = std::find_if(kEventfdClasses.begin(), kEventfdClasses.end(),
                                    [&hold](const auto& entry) { return entry.first == hold.hold; });
     if (row == kEventfdClasses.end()) continue;

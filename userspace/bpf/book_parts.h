@@ -72,6 +72,7 @@ class BookParts {
   // Counters of nodes that have more references than the book has holders.
   [[nodiscard]] std::set<std::pair<NodeId, std::string>> unexplained_counters() const;
   [[nodiscard]] bool removes_device(std::uint32_t tid) const;
+  [[nodiscard]] bool is_left_trigger(const vmleak_eventfd_hold_record& hold) const;
   [[nodiscard]] std::vector<std::string> function_names(
       const std::vector<std::uint64_t>& stack) const;
 

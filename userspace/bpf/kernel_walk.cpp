@@ -97,8 +97,9 @@ void KernelWalker::learn_vm(const WalkEntries::VmDirectory& vm, std::uint64_t kv
   records_.debugfs_names.emplace(kvm, vm.name);
 }
 
-void KernelWalker::learn_mm(std::uint64_t mm) {
-  if (mm != 0 && mms_.insert(mm).second) run(Run::kMm, mm, 0, {NodeKind::kMm});
+void KernelWalker::learn_mm(std::uint64_t mm, bool may_be_gone) {
+  if (mm == 0 || !mms_.insert(mm).second) return;
+  run(Run::kMm, mm, may_be_gone ? 1 : 0, {NodeKind::kMm});
 }
 
 void KernelWalker::watch(std::uint64_t key) {

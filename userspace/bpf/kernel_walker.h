@@ -67,7 +67,8 @@ class KernelWalker {
   void learn_vm(const WalkEntries::VmDirectory& vm, std::uint64_t kvm);
   void read_vfio();
   void learn_group(const vmleak_vfio_group_record& group);
-  void learn_container(std::uint64_t container);
+  // Only a ledger names what may be gone: then its memory has to look like it.
+  void learn_container(std::uint64_t container, bool may_be_gone = false);
   void watch_inode(std::uint64_t inode);
   // The open files of one process that may be disk images.
   void read_images(std::uint32_t tgid);
@@ -76,7 +77,7 @@ class KernelWalker {
   void watch_images_of_owners();
   // Whoever has a VM's file open may have its disks open too.
   void read_images_of_other_holders();
-  void learn_mm(std::uint64_t mm);
+  void learn_mm(std::uint64_t mm, bool may_be_gone = false);
   void learn_file(const vmleak_file& file);
   void learn_ring(std::uint64_t ring);
   void walk_socket(std::uint64_t sock, std::uint64_t file);

@@ -130,8 +130,9 @@ Ledger::~Ledger() = default;
 
 Result<Ledger> Ledger::attach(const LedgerOptions& options, const LedgerKernel& kernel) {
   const auto deadline = steady_clock::now() + options.deadline;
-  auto support = find_support(options, kernel);
-  auto programs = LedgerPrograms::load(options, kernel, support, nullptr);
+  const auto types = read_function_types(kernel);
+  auto support = find_support(options, kernel, types);
+  auto programs = LedgerPrograms::load(options, kernel, types, support, nullptr);
   if (!programs) return programs.error();
   if (auto useful = check_plan(programs->plan()); !useful) return useful.error();
   LedgerParts parts;
@@ -181,13 +182,14 @@ Result<std::vector<std::string>> Ledger::extend(const LedgerOptions& options,
   if (!lock) return lock.error();
   auto& parts = state_->parts;
   const auto kept = families_to_keep(parts.families, kernel);
-  auto support = find_support(options, kernel);
+  const auto types = read_function_types(kernel);
+  auto support = find_support(options, kernel, types);
   support.running = running_programs(kept);
   if (plan_attach(ledger_families(), support).programs.empty()) {
     const auto gone = drop_links(parts, support, *lock);
     return gone ? Result(std::vector<std::string>()) : gone.error();
   }
-  auto programs = LedgerPrograms::load(options, kernel, support, &parts.maps);
+  auto programs = LedgerPrograms::load(options, kernel, types, support, &parts.maps);
   if (!programs) return programs.error();
   const auto before = parts.families;
   if (auto gone = let_go(parts, support, kept, *lock); !gone) return gone.error();

@@ -43,6 +43,42 @@ void set_constants(ledger_bpf& skeleton, const LedgerKernel& kernel) {
   }
 }
 
+// Tells libbpf where the functions are that programs are loaded for: it calls
+// back for each program, and has room for no more than a number.
+class KnownTargets {
+ public:
+  explicit KnownTargets(const FunctionTypes& types) { current_ = &types; }
+  KnownTargets(const KnownTargets&) = delete;
+  KnownTargets& operator=(const KnownTargets&) = delete;
+  ~KnownTargets() { current_ = nullptr; }
+
+  static Status install() {
+    static const int installed = [] {
+      LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = prepare);
+      const int entry = libbpf_register_prog_handler("fentry+", BPF_PROG_TYPE_TRACING,
+                                                     BPF_TRACE_FENTRY, &options);
+      const int exit =
+          libbpf_register_prog_handler("fexit+", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, &options);
+      return std::min(entry, exit);
+    }();
+    return installed < 0 ? Status(system_error("prepare the ledger's programs", -installed))
+                         : Status();
+  }
+
+ private:
+  static int prepare(bpf_program* program, bpf_prog_load_opts* options, long /*cookie*/) {
+    const auto* place = current_ == nullptr
+                            ? nullptr
+                            : current_->find(program_target(bpf_program__name(program)).function);
+    if (place == nullptr) return -ESRCH;
+    options->attach_btf_id = place->id;
+    options->attach_btf_obj_fd = static_cast<std::uint32_t>(place->btf_fd);
+    return 0;
+  }
+
+  inline static const FunctionTypes* current_ = nullptr;
+};
+
 Status prepare_maps(ledger_bpf& skeleton, const LedgerOptions& options, const LedgerMaps* armed) {
   if (armed == nullptr) {
     bpf_map__set_max_entries(skeleton.maps.ledger, options.capacity);
@@ -102,8 +138,10 @@ LedgerPrograms::~LedgerPrograms() = default;
 const AttachPlan& LedgerPrograms::plan() const { return state_->plan; }
 
 Result<LedgerPrograms> LedgerPrograms::load(const LedgerOptions& options,
-                                            const LedgerKernel& kernel, AttachSupport& support,
-                                            const LedgerMaps* maps) {
+                                            const LedgerKernel& kernel, const FunctionTypes& types,
+                                            AttachSupport& support, const LedgerMaps* maps) {
+  const KnownTargets targets(types);
+  if (auto ready = KnownTargets::install(); !ready) return ready.error();
   for (;;) {
     collect_libbpf_complaints();
     auto state = std::make_unique<State>();

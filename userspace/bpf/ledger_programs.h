@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attach/attach_plan.h"
+#include "bpf/function_types.h"
 #include "bpf/ledger.h"
 #include "bpf/ledger_parts.h"
 
@@ -20,7 +21,8 @@ class LedgerPrograms {
   // `support`, and it plans again without it.  With `maps`, an armed ledger's,
   // the programs use these.
   static Result<LedgerPrograms> load(const LedgerOptions& options, const LedgerKernel& kernel,
-                                     AttachSupport& support, const LedgerMaps* maps);
+                                     const FunctionTypes& types, AttachSupport& support,
+                                     const LedgerMaps* maps);
 
   LedgerPrograms(LedgerPrograms&&) noexcept;
   LedgerPrograms& operator=(LedgerPrograms&&) noexcept;

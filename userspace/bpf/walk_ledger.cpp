@@ -61,9 +61,9 @@ void KernelWalker::visit_held(const LedgerClass& cls, const vmleak_ledger_entry&
       }
       return;
     case NodeKind::kVfioContainer:
-      return learn_container(entry.held);
+      return learn_container(entry.held, /*may_be_gone=*/true);
     case NodeKind::kMm:
-      learn_mm(entry.held);
+      learn_mm(entry.held, /*may_be_gone=*/true);
       return watch(entry.held);
     case NodeKind::kVfioDevice:
       if (vfio_devices_.insert(entry.held).second) {

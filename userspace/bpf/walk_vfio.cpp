@@ -43,11 +43,12 @@ void KernelWalker::learn_group(const vmleak_vfio_group_record& group) {
   }
 }
 
-void KernelWalker::learn_container(std::uint64_t container) {
+void KernelWalker::learn_container(std::uint64_t container, bool may_be_gone) {
   if (container == 0 || !containers_.insert(container).second) return;
-  run(Run::kVfioContainer, container, 0, {NodeKind::kVfioContainer});
-  if (!records_.vfio_containers.empty() &&
-      std::string_view(records_.vfio_containers.back().driver) == "vfio-iommu-type1") {
+  run(Run::kVfioContainer, container, may_be_gone ? 1 : 0, {NodeKind::kVfioContainer});
+  if (records_.vfio_containers.empty()) return;
+  const auto& read = records_.vfio_containers.back();
+  if (read.kref > 0 && std::string_view(read.driver) == "vfio-iommu-type1") {
     run(Run::kVfioDma, container, 0, {NodeKind::kVfioContainer});
   }
 }

@@ -98,4 +98,12 @@ std::map<std::string, std::int64_t> Books::recorded() const {
   return sums;
 }
 
+std::vector<json> Books::recorded_of(pid_t pid) const {
+  std::vector<json> entries;
+  for (const auto& entry : book_.at("ledger").at("entries")) {
+    if (entry.at("taken").at("pid") == pid) entries.push_back(entry);
+  }
+  return entries;
+}
+
 }  // namespace vmleak::scenarios

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vmleak::scenarios {
 
@@ -36,6 +39,8 @@ class Books {
   // References of a class that were seen, and those that the ledger has out.
   [[nodiscard]] std::int64_t seen(std::string_view cls) const;
   [[nodiscard]] std::map<std::string, std::int64_t> recorded() const;
+  // What the ledger has of references that this process took.
+  [[nodiscard]] std::vector<nlohmann::json> recorded_of(pid_t pid) const;
 
   [[nodiscard]] const nlohmann::json& losses() const { return book_.at("losses"); }
 

@@ -30,6 +30,8 @@ bool is_rebuilt(std::string name) {
 
 }  // namespace
 
+bool is_rebuilt_kernel() { return !chosen_bugs().empty(); }
+
 bool has_bugs() {
   const auto bugs = chosen_bugs();
   return std::any_of(bugs.begin(), bugs.end(),

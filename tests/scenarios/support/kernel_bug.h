@@ -15,6 +15,8 @@ enum class Kernel {
   kRebuilt,  // the module is rebuilt as it is: none:MODULE
 };
 
+// True when there is a module that is rebuilt at all.
+bool is_rebuilt_kernel();
 // True when at least one of its modules has a bug.
 bool has_bugs();
 
