@@ -174,6 +174,13 @@ TEST_F(ExplainWithALedger, HasTheSumsOfOtherModules) {
   EXPECT_EQ(it.origins[4].module, "gpu_vendor");
 }
 
+TEST_F(ExplainWithALedger, HasAForgottenReferenceOnlyWhileOneIsLeft) {
+  host.forgets("kvm/vm-stats-file", vm.kvm, 4711);
+  EXPECT_EQ(explain_one(host, vm.kvm).origins.size(), 5U);
+  host.unexplained(vm.kvm, "users_count", 0);
+  EXPECT_EQ(explain_one(host, vm.kvm).origins.size(), 4U);
+}
+
 TEST_F(ExplainWithALedger, SaysWhichClassDrifts) {
   host.record("kvm/vcpu-file", vm.kvm, "", 4711);
   const auto it = explain_one(host, vm.kvm);

@@ -370,6 +370,11 @@ INSTANTIATE_TEST_SUITE_P(
                "unknown node \"kvm:2\""},
         Damage{"UnknownStateOfAnEntry",
                [](json& d) { d["samples"][0]["ledger"]["entries"][0]["state"] = "lent"; }, "lent"},
+        Damage{"MoreReferencesThanThereCanBe",
+               [](json& d) {
+                 d["samples"][0]["ledger"]["sums"][0]["gets"] = 9'000'000'000'000'000'000;
+               },
+               "more than there can be"},
         Damage{"EntryOfAnUnknownNode",
                [](json& d) { d["samples"][0]["ledger"]["entries"][0]["held"] = "kvm:3"; },
                "the ledger names the unknown node \"kvm:3\""},

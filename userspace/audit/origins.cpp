@@ -299,6 +299,11 @@ std::vector<Origin> origins_on(const AuditContext& context, NodeIndex node) {
   const auto& sample = context.now();
   std::vector<Origin> out;
   for (const auto* entry : sample.ledger.of(sample.graph.node(node).id)) {
+    // Where all is explained it was given back after all: another take beside
+    // the drop hid it from the hook.
+    const auto* balance = sample.graph.balance(node, counter_of(entry->cls));
+    const bool is_left = balance == nullptr || balance->unaccounted > 0;
+    if (entry->state == EntryState::kForgotten && !is_left) continue;
     add_origin(out, origin_of(context, *entry, sample.graph.value(node, counter_of(entry->cls))));
   }
   for (const auto& balance : sample.graph.balances(node)) {

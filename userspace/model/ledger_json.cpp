@@ -2,6 +2,7 @@
 #include "model/ledger_json.h"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,16 @@ constexpr std::array kStates = std::to_array<std::pair<EntryState, std::string_v
     {EntryState::kPreexisting, "preexisting"},
     {EntryState::kForgotten, "forgotten"},
 });
+
+// Sums of them stay far from the ends of what an integer holds.
+constexpr std::int64_t kMostReferences = std::int64_t{1} << 40;
+
+void check_count(std::int64_t count, const json& in) {
+  if (count >= 0 && count <= kMostReferences) return;
+  throw json::other_error::create(
+      501, "the ledger counts " + std::to_string(count) + " references, more than there can be",
+      &in);
+}
 
 }  // namespace
 
@@ -66,6 +77,12 @@ void from_json(const json& in, LedgerBook& ledger) {
   in.at("closes").get_to(ledger.closes);
   in.at("removals").get_to(ledger.removals);
   in.at("dma").get_to(ledger.dma);
+  for (const auto& entry : ledger.entries) check_count(entry.references, in);
+  for (const auto& sum : ledger.sums) {
+    check_count(sum.gets, in);
+    check_count(sum.puts, in);
+    for (const auto& stack : sum.stacks) check_count(stack.count, in);
+  }
 }
 
 std::vector<std::string_view> nodes_named_by(const LedgerBook& ledger) {
